@@ -11,9 +11,9 @@
 
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include <tpa/base/compiler.h>
+
+TPA_BASE_DECLARATIONS_BEGIN
 
 /*
  * X(constant, name, text): `name` is what tools print and read ("layer.reason", stable), `text`
@@ -274,8 +274,6 @@ const char *tpa_base_drop_text(enum tpa_base_drop reason);
  */
 enum tpa_base_drop tpa_base_drop_from_name(const char *name);
 
-#ifdef __cplusplus
-}
-#endif
+TPA_BASE_DECLARATIONS_END
 
 #endif

@@ -10,13 +10,12 @@
 #ifndef TPA_BASE_TRACE_H
 #define TPA_BASE_TRACE_H
 
-#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include <tpa/base/compiler.h>
+
+TPA_BASE_DECLARATIONS_BEGIN
 
 /*
  * X(constant, level, name, format)
@@ -28,8 +27,8 @@ extern "C" {
  *   %q sequence number             %f TCP flags byte     %s TCP state        %e error value
  *   %r drop reason                 %w event bits         %a address, 16 bytes as in memory
  *   %g TPA_BASE_TRACE_SEGMENT(flags, payload length)
- * TCP states are numbered CLOSED 0, LISTEN 1, and on in the order of RFC 9293 section 3.3.2 up to
- * TIME-WAIT 10.
+ * TCP states are numbered as in enum tpa_tcp_state: CLOSED 0, SYN-SENT 1, SYN-RECEIVED 2 and on in
+ * the order of RFC 9293 section 3.3.2 up to TIME-WAIT 9.
  */
 /* clang-format off */
 #define TPA_BASE_TRACE_LIST(X) \
@@ -99,8 +98,9 @@ struct tpa_base_trace_record {
     uint64_t argument[4]; /*  8 */
 };
 
-static_assert(sizeof(struct tpa_base_trace_record) == 40, "a record is 40 bytes");
-static_assert(TPA_BASE_TRACE_COUNT <= 1u << TPA_BASE_TRACE_KIND_BITS, "a kind fits a stamp");
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_base_trace_record) == 40, "a record is 40 bytes");
+TPA_BASE_STATIC_ASSERT(TPA_BASE_TRACE_COUNT <= 1u << TPA_BASE_TRACE_KIND_BITS,
+                       "a kind fits a stamp");
 
 struct tpa_base_trace {
     uint64_t written;                      /*  0: records written so far, overwritten ones too */
@@ -114,7 +114,8 @@ struct tpa_base_trace {
     struct tpa_base_trace_record record[]; /* 64 */
 };
 
-static_assert(offsetof(struct tpa_base_trace, record) == 64, "records begin on a cache line");
+TPA_BASE_STATIC_ASSERT(offsetof(struct tpa_base_trace, record) == 64,
+                       "records begin on a cache line");
 
 /*
  * Makes an empty ring of memory.
@@ -176,8 +177,6 @@ static inline void tpa_base_trace_write(struct tpa_base_trace *trace, uint64_t n
         tpa_base_trace_append(trace, now, kind, a, b, c, d);
 }
 
-#ifdef __cplusplus
-}
-#endif
+TPA_BASE_DECLARATIONS_END
 
 #endif
