@@ -6,10 +6,13 @@
  * tpa_mem_packet_private: a link for queues of packets, a note for captures, and 40 bytes that
  * belong to the layer that holds the packet at the moment.
  *
- * Every packet that comes from a tpa_mem_pool has at least TPA_MEM_HEADROOM bytes before its data
- * and TPA_MEM_TAILROOM byte behind the data that the pool's user may fill: headers can be prepended
- * without a second segment, also to a received packet that is sent on, and a reader may write one
- * byte behind a payload.
+ * Room around the data. Every packet that comes from a tpa_mem_pool, also by way of a port's
+ * receive queue, begins with TPA_MEM_HEADROOM bytes before its data: headers can be prepended
+ * without a second segment, also to a received packet that is sent on. And at least
+ * TPA_MEM_TAILROOM byte behind the data of each segment may be written, also where a driver filled
+ * the buffer to its end: the pools' buffers are longer than the buf_len that drivers are told (see
+ * pool.h). A segment that shares another's bytes, or points at memory that is not a packet buffer
+ * (external.h), has neither.
  */
 #ifndef TPA_MEM_PACKET_H
 #define TPA_MEM_PACKET_H
@@ -19,11 +22,19 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_config.h>
 #include <rte_mbuf.h>
+
+#include <tpa/base/compiler.h>
+
+TPA_BASE_DECLARATIONS_BEGIN
 
 /* Ethernet 14 + two VLAN tags 8 + IPv6 40 + TCP with all options 60 = 122, rounded to 128. */
 #define TPA_MEM_HEADROOM 128
 #define TPA_MEM_TAILROOM 1
+
+/* Drivers leave RTE_PKTMBUF_HEADROOM, DPDK's compile-time constant, before what they receive. */
+TPA_BASE_STATIC_ASSERT(TPA_MEM_HEADROOM == RTE_PKTMBUF_HEADROOM, "what drivers leave");
 
 /* What a capture says about a packet beside its bytes. */
 enum tpa_mem_packet_note {
@@ -34,7 +45,11 @@ enum tpa_mem_packet_note {
 
 #define TPA_MEM_PACKET_LAYER_SIZE 40
 
-/* Private area of each segment; only the first segment's is used. Offsets in bytes. */
+/*
+ * Private area of each segment; only the first segment's is used. Offsets in bytes. A packet from
+ * tpa_mem_packet_alloc() or from_bytes() has the link and the note cleared; one that a driver
+ * received has in it what its buffer's last user left.
+ */
 struct tpa_mem_packet_private {
     struct rte_mbuf *next_packet; /*  0: the next packet of a tpa_mem_packet_queue */
     uint64_t arrival;             /*  8: time of arrival in ns, as the worker's step saw it */
@@ -44,7 +59,8 @@ struct tpa_mem_packet_private {
     uint8_t layer[TPA_MEM_PACKET_LAYER_SIZE] __attribute__((aligned(8))); /* 24: owner's own */
 };
 
-_Static_assert(sizeof(struct tpa_mem_packet_private) == 64, "one cache line");
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_mem_packet_private) == 64, "one cache line");
+TPA_BASE_STATIC_ASSERT(offsetof(struct tpa_mem_packet_private, layer) == 24, "layout");
 
 static inline struct tpa_mem_packet_private *tpa_mem_packet_private(struct rte_mbuf *packet)
 {
@@ -77,10 +93,13 @@ static inline struct rte_mbuf *tpa_mem_packet_next_segment(const struct rte_mbuf
 
 /*
  * Makes room for `length` bytes before the data of the first segment and returns its first byte;
- * NULL when the headroom is too small. Nothing is copied.
+ * NULL when the headroom is too small, or not this packet's own (tpa_mem_packet_share). Nothing is
+ * copied.
  */
 static inline uint8_t *tpa_mem_packet_prepend(struct rte_mbuf *packet, uint16_t length)
 {
+    if (TPA_BASE_UNLIKELY(RTE_MBUF_CLONED(packet)))
+        return NULL;
     return (uint8_t *)rte_pktmbuf_prepend(packet, length);
 }
 
@@ -93,15 +112,29 @@ static inline uint8_t *tpa_mem_packet_append(struct rte_mbuf *packet, uint16_t l
     return (uint8_t *)rte_pktmbuf_append(packet, length);
 }
 
-/*
- * Removes `length` bytes from the front of a packet, across its segments. Segments that become empty
- * stay in the chain except that none stays in front of the data: the first segment is kept (its
- * private area is the packet's) with length 0 when its bytes are all gone. `length` must be at
- * most the packet's length.
- */
-void tpa_mem_packet_trim_front(struct rte_mbuf *packet, uint32_t length);
+/* tpa_mem_packet_trim_front() where it is not only a matter of the first segment. */
+void tpa_mem_packet_trim_front_chain(struct rte_mbuf *packet, uint32_t length);
 
-/* Removes bytes from the end so that `length` remain; segments behind that point are freed. */
+/*
+ * Removes `length` bytes from the front of a packet, across its segments. The first segment stays,
+ * since its private area is the packet's, with length 0 when its bytes are all gone; those behind
+ * it that become empty are freed. `length` must be at most the packet's length.
+ */
+static inline void tpa_mem_packet_trim_front(struct rte_mbuf *packet, uint32_t length)
+{
+    if (TPA_BASE_UNLIKELY(length >= packet->data_len)) {
+        tpa_mem_packet_trim_front_chain(packet, length);
+        return;
+    }
+    packet->data_off = (uint16_t)(packet->data_off + length);
+    packet->data_len = (uint16_t)(packet->data_len - length);
+    packet->pkt_len -= length;
+}
+
+/*
+ * Removes bytes from the end so that `length` remain; segments behind that point are freed. Does
+ * nothing when the packet is not longer than that.
+ */
 void tpa_mem_packet_truncate(struct rte_mbuf *packet, uint32_t length);
 
 /*
@@ -114,16 +147,25 @@ static inline const void *tpa_mem_packet_read(const struct rte_mbuf *packet, uin
     return rte_pktmbuf_read(packet, offset, length, buffer);
 }
 
-/* Appends the chain `tail` to `head`: one packet; `tail` is no packet of its own any more. 0, or
- * TPA_ENOSPC when the chain would have more segments than DPDK can count. */
+/*
+ * Appends the chain `tail` to `head`: one packet; `tail` is no packet of its own any more. 0, or
+ * TPA_ENOSPC when the chain would have more segments than DPDK can count (65,535); both are then
+ * as they were. Walks `head` to its end.
+ */
 int tpa_mem_packet_chain(struct rte_mbuf *head, struct rte_mbuf *tail);
 
-/* Partial Internet checksum (see tpa_base_checksum_partial) over `length` bytes at `offset`, across
- * segments of any, also odd, lengths. */
+/*
+ * Partial Internet checksum (see tpa_base_checksum_partial) over `length` bytes at `offset`, across
+ * segments of any, also odd, lengths, added to `sum`. The bytes count as if they began at an even
+ * offset. offset + length must be at most the packet's length.
+ */
 uint32_t tpa_mem_packet_checksum(const struct rte_mbuf *packet, uint32_t offset, uint32_t length,
                                  uint32_t sum);
 
-/* Bytes of memory that the packet keeps from being used by others: whole buffers, not payload. */
+/*
+ * Bytes of memory that the packet keeps from being used by others: whole buffers, not payload. A
+ * segment that shares another's buffer counts both; one with external memory counts that too.
+ */
 uint32_t tpa_mem_packet_truesize(const struct rte_mbuf *packet);
 
 /* Gives one reference of each segment back. Any thread that is registered (tpa_mem_thread_join). */
@@ -173,5 +215,7 @@ static inline struct rte_mbuf *tpa_mem_packet_queue_pop(struct tpa_mem_packet_qu
     queue->count--;
     return packet;
 }
+
+TPA_BASE_DECLARATIONS_END
 
 #endif
