@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct tpa_mem_eal_config {
-    const char *program;    /* name for EAL's messages and its file prefix (made unique per process) */
+    const char *program; /* name for EAL's messages and its file prefix (made unique per process) */
     const char *socket_mem; /* as EAL's --socket-mem, or NULL */
     const char *extra_args; /* words for EAL, separated by blanks, or NULL; quotes group */
     const char *const *pci; /* PCI addresses to use, ended by NULL, or NULL: none is probed */
@@ -21,8 +21,9 @@ struct tpa_mem_eal_config {
 
 /*
  * Brings EAL up, once per process; hugepages are used where there are enough free ones for
- * memory_size, else --no-huge. 0; TPA_EINVAL, TPA_EEXIST (already up: by the program itself, which is fine, or
- * a second call), TPA_EIO. On an error `reason` says in one line what failed and what to do.
+ * memory_size, else --no-huge. 0; TPA_EINVAL, TPA_EEXIST (already up: by the program itself, which
+ * is fine, or a second call), TPA_EIO. On an error `reason` says in one line what failed and what
+ * to do.
  */
 int tpa_mem_eal_init(const struct tpa_mem_eal_config *config, char reason[TPA_MEM_EAL_REASON_SIZE]);
 

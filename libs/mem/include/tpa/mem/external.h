@@ -4,8 +4,8 @@
  * A packet's segment can point at such memory. The memory must stay as it is until both the stack
  * (waiting for the acknowledgement) and every packet that points at it (a port may still read it)
  * are done. Both count in one struct tpa_mem_external, whose last reference is always the
- * stack's: a port that frees a packet in another thread only lowers a number, and no callback ever runs
- * there. The owner asks tpa_mem_external_idle() in its own thread.
+ * stack's: a port that frees a packet in another thread only lowers a number, and no callback ever
+ * runs there. The owner asks tpa_mem_external_idle() in its own thread.
  */
 #ifndef TPA_MEM_EXTERNAL_H
 #define TPA_MEM_EXTERNAL_H
@@ -49,19 +49,20 @@ struct rte_mbuf *tpa_mem_packet_share(struct tpa_mem_pool *pool, struct rte_mbuf
                                       uint32_t offset, uint32_t length);
 
 /*
- * The registry of memory that ports can read: DPDK's own segments and what programs register. Read by
- * workers under RCU, changed by any thread.
+ * The registry of memory that ports can read: DPDK's own segments and what programs register. Read
+ * by workers under RCU, changed by any thread.
  */
 struct tpa_mem_registry;
 
 struct tpa_mem_region {
     void *virt_addr;
-    uint64_t phys_addr; /* of its first byte; TPA_MEM_IOVA_BAD where regions' pages are not contiguous */
-    size_t size;        /* bytes */
-    size_t page_size;   /* bytes */
+    uint64_t
+        phys_addr; /* of its first byte; TPA_MEM_IOVA_BAD where regions' pages are not contiguous */
+    size_t size;   /* bytes */
+    size_t page_size; /* bytes */
 };
 
-#define TPA_MEM_IOVA_BAD UINT64_MAX
+#define TPA_MEM_IOVA_BAD             UINT64_MAX
 #define TPA_MEM_REGISTRY_REGIONS_MAX 1024
 
 /* NULL when memory is exhausted. */
@@ -69,8 +70,8 @@ struct tpa_mem_registry *tpa_mem_registry_create(void);
 void tpa_mem_registry_destroy(struct tpa_mem_registry *registry);
 
 /*
- * Registers `size` bytes at `virt_addr` (both multiples of page_size). `phys_addrs`: one per page, or
- * NULL: the virtual addresses serve (IOVA as VA) or are asked from the kernel where DPDK runs in
+ * Registers `size` bytes at `virt_addr` (both multiples of page_size). `phys_addrs`: one per page,
+ * or NULL: the virtual addresses serve (IOVA as VA) or are asked from the kernel where DPDK runs in
  * PA mode. 0; TPA_EINVAL (alignment, zero, page count times page size is not the size, wrap),
  * TPA_EEXIST (overlaps a registered region), TPA_ENOSPC (TPA_MEM_REGISTRY_REGIONS_MAX), TPA_EIO (a
  * port refused the mapping).
@@ -82,9 +83,9 @@ int tpa_mem_registry_add(struct tpa_mem_registry *registry, void *virt_addr, siz
 int tpa_mem_registry_remove(struct tpa_mem_registry *registry, void *virt_addr, size_t size);
 
 /*
- * Looks `length` bytes at `base` up, and takes a reference to its region for as long as a write refers
- * to it. 0 with *iova and *reference set (reference is NULL for DPDK's own memory, which can't be
- * removed); TPA_ENOENT. Called by workers, under RCU (between their quiescent states).
+ * Looks `length` bytes at `base` up, and takes a reference to its region for as long as a write
+ * refers to it. 0 with *iova and *reference set (reference is NULL for DPDK's own memory, which
+ * can't be removed); TPA_ENOENT. Called by workers, under RCU (between their quiescent states).
  */
 int tpa_mem_registry_hold(struct tpa_mem_registry *registry, const void *base, size_t length,
                           uint64_t *iova, void **reference);

@@ -144,6 +144,9 @@ void tpa_mem_packet_truncate(struct rte_mbuf *packet, uint32_t length);
 static inline const void *tpa_mem_packet_read(const struct rte_mbuf *packet, uint32_t offset,
                                               uint32_t length, void *buffer)
 {
+    /* rte_pktmbuf_read() adds in 32 bits: a hostile offset must not wrap. */
+    if (TPA_BASE_UNLIKELY((uint64_t)offset + length > packet->pkt_len))
+        return NULL;
     return rte_pktmbuf_read(packet, offset, length, buffer);
 }
 

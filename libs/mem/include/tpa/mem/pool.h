@@ -31,7 +31,8 @@ TPA_BASE_DECLARATIONS_BEGIN
 /* headroom + data_size is counted by DPDK in 16 bits. */
 #define TPA_MEM_POOL_DATA_SIZE_MAX 65000
 
-/* Eight bursts of 32: filled and drained by bursts, a thread goes to the shared ring now and then. */
+/* Eight bursts of 32: filled and drained by bursts, a thread goes to the shared ring now and then.
+ */
 #define TPA_MEM_POOL_CACHE_SIZE_DEFAULT 256
 
 struct tpa_mem_pool_config {

@@ -28,10 +28,10 @@ struct tpa_mem_slab_chunk;
 
 struct tpa_mem_slab {
     struct tpa_mem_slab_object *free;
-    uint32_t in_use;    /* objects handed out */
-    uint32_t limit;     /* objects that may be handed out at once */
-    uint32_t size;      /* bytes of an object, rounded up to its alignment */
-    uint32_t alignment; /* a power of two, 8 to 64 */
+    uint32_t in_use;         /* objects handed out */
+    uint32_t limit;          /* objects that may be handed out at once */
+    uint32_t size;           /* bytes of an object, rounded up to its alignment */
+    uint32_t alignment;      /* a power of two, 8 to 64 */
     int64_t fault_countdown; /* as in struct tpa_mem_pool */
     bool fault_sticky;
     const struct tpa_mem_chunk_source *source;
