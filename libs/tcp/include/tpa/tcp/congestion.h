@@ -1,0 +1,127 @@
+/*
+ * Congestion control: a const table of functions over a window.
+ *
+ * TCP asks only for two numbers, the congestion window and the pacing rate, and tells what
+ * happened. An algorithm keeps what all algorithms need in struct tpa_tcp_window and the rest in a
+ * private state of its own. It does no loss recovery: which bytes to send again is TCP's matter.
+ *
+ * Units: bytes of payload, nanoseconds, bytes per second.
+ */
+#ifndef TPA_TCP_CONGESTION_H
+#define TPA_TCP_CONGESTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tpa/base/compiler.h>
+#include <tpa/mem/slab.h>
+
+TPA_BASE_DECLARATIONS_BEGIN
+
+/* ssthresh before the first loss: "arbitrarily high" (RFC 5681 section 3.1). */
+#define TPA_TCP_SSTHRESH_INFINITE UINT32_MAX
+
+/* Bytes of private state that an algorithm may ask for: one slab serves all of them. */
+#define TPA_TCP_CONGESTION_STATE_SIZE 192
+
+struct tpa_tcp_congestion;
+
+/* One per connection. Only the algorithm writes cwnd and ssthresh; TCP writes mss. */
+struct tpa_tcp_window {
+    const struct tpa_tcp_congestion *algorithm; /*  0 */
+    void *state;       /*  8: the algorithm's own, of algorithm->state_size; NULL if that is 0 */
+    uint32_t cwnd;     /* 16: congestion window, >= mss */
+    uint32_t ssthresh; /* 20 */
+    uint32_t mss;      /* 24: effective send MSS, > 0 */
+    uint32_t cwnd_max; /* 28: cwnd never grows beyond */
+    uint32_t cwnd_initial; /* 32: initial and restart window (RFC 5681 section 4.1) */
+    uint32_t acked;        /* 36: bytes acknowledged since cwnd last grew in congestion avoidance */
+    uint32_t prior_cwnd;   /* 40: before the last reduction, for on_spurious; 0 = none */
+    uint32_t prior_ssthresh; /* 44 */
+};
+
+_Static_assert(sizeof(struct tpa_tcp_window) == 48, "part of each connection");
+
+/* What one acknowledgement told. */
+struct tpa_tcp_ack_sample {
+    uint64_t now;
+    uint64_t rtt;        /* of this acknowledgement; 0 = no sample */
+    uint32_t acked;      /* bytes by which snd_una advanced */
+    uint32_t delivered;  /* bytes that are newly known to have arrived: acknowledged or SACKed */
+    uint32_t in_flight;  /* bytes in flight before this acknowledgement */
+    bool window_limited; /* the flight filled cwnd: growth is deserved (RFC 7661) */
+    bool in_recovery;    /* fast recovery goes on: cwnd is not to grow */
+    bool after_timeout;  /* acknowledges data that was sent before the last time-out (RFC 3465: L=1)
+                          */
+};
+
+/* No function may be NULL except pacing_rate and fini. `now` as everywhere. */
+struct tpa_tcp_congestion {
+    const char *name;    /* as the configuration names it */
+    uint32_t state_size; /* bytes of private state, zeroed before init; at most
+                            TPA_TCP_CONGESTION_STATE_SIZE */
+
+    /* A new connection, or a living one that switches to this algorithm: cwnd and ssthresh hold. */
+    void (*init)(struct tpa_tcp_window *window, uint64_t now);
+    void (*fini)(struct tpa_tcp_window *window);
+
+    /* Data was acknowledged (sample->acked or ->delivered > 0). */
+    void (*on_ack)(struct tpa_tcp_window *window, const struct tpa_tcp_ack_sample *sample);
+
+    /* Fast recovery begins; once per loss event, however many segments are lost. `in_flight`: bytes
+     * outstanding (RFC 5681's FlightSize). */
+    void (*on_loss_event)(struct tpa_tcp_window *window, uint32_t in_flight, uint64_t now);
+
+    /* Fast recovery ended: all that was outstanding when it began is acknowledged. `in_flight`:
+     * what is outstanding now. */
+    void (*on_exit_recovery)(struct tpa_tcp_window *window, uint32_t in_flight, uint64_t now);
+
+    /* A retransmission time-out. `repeated`: of a segment that had timed out before (ssthresh
+     * holds). */
+    void (*on_rto)(struct tpa_tcp_window *window, uint32_t in_flight, bool repeated, uint64_t now);
+
+    /* Sending begins after nothing was sent for `idle`; called if that is more than the RTO. */
+    void (*on_idle)(struct tpa_tcp_window *window, uint64_t idle, uint64_t now);
+
+    /* The last reduction was for nothing: restore. */
+    void (*on_spurious)(struct tpa_tcp_window *window, uint64_t now);
+
+    /* Bytes per second to send at; 0 = not paced. NULL: never paced. */
+    uint64_t (*pacing_rate)(const struct tpa_tcp_window *window);
+};
+
+/* RFC 5681 with appropriate byte counting (RFC 3465). */
+extern const struct tpa_tcp_congestion tpa_tcp_congestion_newreno;
+
+/* The algorithm of that name, or NULL. */
+const struct tpa_tcp_congestion *tpa_tcp_congestion_find(const char *name);
+
+/*
+ * Sets a window up for a new connection. `states`: the worker's slab of private states (objects of
+ * TPA_TCP_CONGESTION_STATE_SIZE); may be NULL if the algorithm has none. `cwnd_initial` in bytes
+ * (raised to one mss), `cwnd_max` likewise. 0; TPA_ENOMEM: no state, nothing done.
+ */
+int tpa_tcp_window_init(struct tpa_tcp_window *window, const struct tpa_tcp_congestion *algorithm,
+                        struct tpa_mem_slab *states, uint32_t mss, uint32_t cwnd_initial,
+                        uint32_t cwnd_max, uint64_t now);
+
+/* Exchanges the algorithm of a living connection; cwnd and ssthresh stay. 0; TPA_ENOMEM: the old
+ * one goes on. */
+int tpa_tcp_window_switch(struct tpa_tcp_window *window, const struct tpa_tcp_congestion *algorithm,
+                          struct tpa_mem_slab *states, uint64_t now);
+
+/* Gives the private state back; the window may be initialised again. Zeroed memory is accepted. */
+void tpa_tcp_window_fini(struct tpa_tcp_window *window, struct tpa_mem_slab *states);
+
+/* The MSS changed (path MTU, end of the handshake): cwnd stays, but not below one mss.
+ * `cwnd_initial` as in init. */
+void tpa_tcp_window_set_mss(struct tpa_tcp_window *window, uint32_t mss, uint32_t cwnd_initial);
+
+static inline uint64_t tpa_tcp_window_pacing_rate(const struct tpa_tcp_window *window)
+{
+    return window->algorithm->pacing_rate != NULL ? window->algorithm->pacing_rate(window) : 0;
+}
+
+TPA_BASE_DECLARATIONS_END
+
+#endif
