@@ -187,6 +187,38 @@ static inline void tpa_mem_packet_free_burst(struct rte_mbuf **packets, unsigned
     rte_pktmbuf_free_bulk(packets, count);
 }
 
+/*
+ * Takes the first segment off a packet: `packet` is then a packet of that one segment. Returns the
+ * rest, a packet of its own whose private area is as its buffer's last user left it; NULL when
+ * there is none.
+ */
+static inline struct rte_mbuf *tpa_mem_packet_split_first(struct rte_mbuf *packet)
+{
+    struct rte_mbuf *rest = packet->next;
+
+    if (rest != NULL) {
+        rest->nb_segs = (uint16_t)(packet->nb_segs - 1);
+        rest->pkt_len = packet->pkt_len - packet->data_len;
+    }
+    packet->next = NULL;
+    packet->nb_segs = 1;
+    packet->pkt_len = packet->data_len;
+    return rest;
+}
+
+/*
+ * Bytes that may be appended to the packet's last segment (tpa_mem_packet_append), and that nobody
+ * else can see: 0 when its buffer is shared or not its own.
+ */
+static inline uint16_t tpa_mem_packet_own_tailroom(struct rte_mbuf *packet)
+{
+    const struct rte_mbuf *last = rte_pktmbuf_lastseg(packet);
+
+    if (!RTE_MBUF_DIRECT(last) || rte_mbuf_refcnt_read(last) != 1)
+        return 0;
+    return rte_pktmbuf_tailroom(last);
+}
+
 /* A first-in first-out queue of packets, linked through their private areas. All zero is empty. */
 struct tpa_mem_packet_queue {
     struct rte_mbuf *first;
