@@ -37,8 +37,9 @@ TPA_BASE_DECLARATIONS_BEGIN
 struct tpa_base_clock {
     uint64_t base_ticks;      /* counter at the last (re)calibration */
     uint64_t base_ns;         /* what this clock showed then */
-    uint64_t multiplier;      /* nanoseconds per tick, times 2^32 */
-    uint64_t reference_ticks; /* counter at init: */
+    uint64_t multiplier;      /* nanoseconds per tick, times 2^32, with the steering in it */
+    uint64_t rate;            /* the same without */
+    uint64_t reference_ticks; /* where the measurement of the rate began, */
     uint64_t reference_ns;    /* and CLOCK_MONOTONIC at that moment */
     bool uses_counter;        /* false: every read is a clock_gettime() */
 };

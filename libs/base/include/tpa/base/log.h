@@ -64,9 +64,9 @@ static inline bool tpa_base_log_enabled(const struct tpa_base_log *log, int leve
 }
 
 /*
- * Writes one line "2024-01-31 23:59:59.123456 warning: <text>\n". A newline inside the text becomes
- * a blank, other control characters a '?', so that nobody's input can forge a line. Errors of
- * write(2) are ignored. Leaves errno as it was.
+ * Writes one line "2024-01-31T23:59:59.123456Z warning: <text>\n" (UTC). A newline inside the text
+ * becomes a blank, other control characters a '?', so that nobody's input can forge a line. Errors
+ * of write(2) are ignored. Leaves errno as it was.
  */
 void tpa_base_log_write(struct tpa_base_log *log, int level, const char *format, ...)
     TPA_BASE_PRINTF(3, 4);

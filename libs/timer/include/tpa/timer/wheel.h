@@ -38,8 +38,8 @@ TPA_BASE_DECLARATIONS_BEGIN
  */
 #define TPA_TIMER_TICK_SHIFT_DEFAULT 14
 
-/* 1 us .. 1 s. The lower end keeps 2^64 ns within TPA_TIMER_LEVELS levels. */
-#define TPA_TIMER_TICK_SHIFT_MIN 10
+/* 2 us .. 1 s. The lower end keeps 2^64 ns, rounded up, within TPA_TIMER_LEVELS levels. */
+#define TPA_TIMER_TICK_SHIFT_MIN 11
 #define TPA_TIMER_TICK_SHIFT_MAX 30
 
 #define TPA_TIMER_SLOT_BITS 6
@@ -97,13 +97,17 @@ static inline bool tpa_timer_is_armed(const struct tpa_timer *timer)
     return tpa_base_list_is_linked(&timer->link);
 }
 
-/* The armed deadline in nanoseconds, rounded up to the tick; saturates at UINT64_MAX. */
+/* The time in nanoseconds at which a tick begins; saturates at TPA_TIMER_NEVER. */
+static inline uint64_t tpa_timer_tick_time(const struct tpa_timer_wheel *wheel, uint64_t tick)
+{
+    return tick > UINT64_MAX >> wheel->tick_shift ? TPA_TIMER_NEVER : tick << wheel->tick_shift;
+}
+
+/* The deadline of an armed timer in nanoseconds, rounded up to the tick. */
 static inline uint64_t tpa_timer_deadline(const struct tpa_timer_wheel *wheel,
                                           const struct tpa_timer *timer)
 {
-    if (timer->deadline_tick > UINT64_MAX >> wheel->tick_shift)
-        return UINT64_MAX;
-    return timer->deadline_tick << wheel->tick_shift;
+    return tpa_timer_tick_time(wheel, timer->deadline_tick);
 }
 
 /*
