@@ -16,8 +16,7 @@
 
 #include <tpa/base/seq.h>
 #include <tpa/tcp/parts.h>
-
-#include "reassembly.h" /* struct tpa_tcp_sack_block */
+#include <tpa/tcp/tcp.h> /* struct tpa_tcp_sack_block */
 
 /* Ranges that SACK may cut a flight into. */
 #define TPA_TCP_FLIGHT_RANGES_MAX 1024

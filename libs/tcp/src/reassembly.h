@@ -10,6 +10,8 @@
 
 #include <tpa/base/drop.h>
 #include <tpa/tcp/parts.h>
+#include <tpa/tcp/tcp.h> /* struct tpa_tcp_sack_block */
+#include <tpa/tcp/tcp.h> /* struct tpa_tcp_sack_block */
 
 #include "charge.h"
 #include "receive_queue.h"
@@ -19,11 +21,6 @@
 #define TPA_TCP_REASSEMBLY_RANGES_MAX 512
 /* Ranges of the state that a connection gets first. */
 #define TPA_TCP_REASSEMBLY_RANGES_FEW 8
-
-struct tpa_tcp_sack_block {
-    uint32_t left;
-    uint32_t right;
-};
 
 /* `budget`: the receive queues'. `source`: of the slabs' chunks. 0; TPA_EINVAL. */
 int tpa_tcp_reassembly_worker_init(struct tpa_tcp_reassembly_worker *worker,

@@ -10,13 +10,9 @@
 
 #include <tpa/tcp/tcp.h>
 
-#include "reassembly.h" /* struct tpa_tcp_sack_block */
-
 #define TPA_TCP_HEADER_MIN        20
 #define TPA_TCP_HEADER_MAX        60
 #define TPA_TCP_WINDOW_SCALE_MAX  14 /* RFC 7323 section 2.3 */
-#define TPA_TCP_WINDOW_SCALE_NONE 0xff
-#define TPA_TCP_SACK_BLOCKS_MAX   4
 
 /* Resets to segments of no connection, of one worker. */
 #define TPA_TCP_RESETS_PER_SECOND 1000

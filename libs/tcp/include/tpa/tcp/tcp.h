@@ -148,7 +148,7 @@ enum tpa_tcp_flag {
 };
 
 #define TPA_TCP_SACK_BLOCKS_MAX 4 /* what 40 bytes of options have room for */
-#define TPA_TCP_NO_WINDOW_SCALE 0xff
+#define TPA_TCP_WINDOW_SCALE_NONE 0xff
 
 struct tpa_tcp_sack_block {
     uint32_t left;  /* first sequence number of the block */
@@ -167,7 +167,7 @@ struct tpa_tcp_segment {
     uint16_t mss;          /* option; 0 = none */
     uint8_t flags;         /* enum tpa_tcp_flag */
     uint8_t header_length; /* bytes, options included */
-    uint8_t window_scale;  /* option, as on the wire; TPA_TCP_NO_WINDOW_SCALE = none */
+    uint8_t window_scale;  /* option, as on the wire; TPA_TCP_WINDOW_SCALE_NONE = none */
     uint8_t traffic_class; /* of the IP header; its low two bits are ECN */
     bool has_timestamp;
     bool sack_permitted;
