@@ -159,11 +159,6 @@ def tpa_crate(
         hdrs = headers,
         visibility = private,
     )
-    native.filegroup(
-        name = name + "_headers",
-        srcs = headers,
-        visibility = ["@tpa//:__pkg__"],
-    )
     native.cc_library(
         name = name,
         srcs = native.glob(["src/**/*.c", "src/**/*.h"]),
