@@ -311,7 +311,7 @@ static void *run_tool(void *name)
 Test(mailbox, several_tools_each_get_their_own_answers)
 {
     pthread_t instance, tools[3];
-    static char *names[] = {"a", "bb", "ccc"};
+    static char names[3][4] = {"a", "bb", "ccc"};
     int requests = 0;
 
     pthread_create(&instance, NULL, run_instance, &requests);
