@@ -11,9 +11,9 @@ void tpa_test_eal_init(void)
 {
     static bool started;
     /* EAL keeps pointers into its arguments and may write to them. */
-    static char args[][32] = {"tpa_test",       "--no-huge", "--no-shconf",      "--no-pci",
-                              "--no-telemetry", "-m",        "64",               "-l",
-                              "0",              "--log-level", "lib.*:warning"};
+    static char args[][32] = {
+        "tpa_test", "--no-huge", "--no-shconf", "--no-pci",    "--no-telemetry", "-m",
+        "64",       "-l",        "0",           "--log-level", "lib.*:warning"};
     static char *argv[sizeof(args) / sizeof(args[0])];
     int argc = (int)(sizeof(args) / sizeof(args[0]));
 
