@@ -18,8 +18,8 @@
 #include <tpa/tcp/parts.h>
 #include <tpa/tcp/tcp.h> /* struct tpa_tcp_sack_block */
 
-/* Ranges that SACK may cut a flight into. */
-#define TPA_TCP_FLIGHT_RANGES_MAX 1024
+/* Ranges that SACK may cut a flight into; a few more are left for what is sent and sent again. */
+#define TPA_TCP_FLIGHT_RANGES_MAX 1000
 /* Ranges up to which sends of different times are kept apart. Beyond, times are kept at 1/64 of a
  * round trip or so. */
 #define TPA_TCP_FLIGHT_RANGES_TIMED 64

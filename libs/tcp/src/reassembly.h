@@ -11,7 +11,6 @@
 #include <tpa/base/drop.h>
 #include <tpa/tcp/parts.h>
 #include <tpa/tcp/tcp.h> /* struct tpa_tcp_sack_block */
-#include <tpa/tcp/tcp.h> /* struct tpa_tcp_sack_block */
 
 #include "charge.h"
 #include "receive_queue.h"
