@@ -1,0 +1,93 @@
+/*
+ * The layout of a connection, for its owner to embed. Only TCP reads or writes the fields.
+ *
+ * Sequence numbers that can be derived aren't stored: SND.UNA and SND.NXT are the ends of the
+ * flight, what is queued lies in [send_queue.start, send_queue.end), a FIN that was asked for has the
+ * number send_queue.end, RCV.WND is rcv_adv - rcv_nxt.
+ */
+#ifndef TPA_TCP_CONNECTION_LAYOUT_H
+#define TPA_TCP_CONNECTION_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tpa/base/compiler.h>
+#include <tpa/base/list.h>
+#include <tpa/base/trace.h>
+#include <tpa/tcp/congestion.h>
+#include <tpa/tcp/parts.h>
+#include <tpa/timer/wheel.h>
+
+/* Offsets in bytes. Deadlines and times of 32 bits: the units of clock.h in TCP's own sources. */
+struct tpa_tcp_connection {
+    /* What each segment that comes in reads. */
+    uint8_t state;                /*   0: enum tpa_tcp_state */
+    uint8_t recovery;             /*   1: enum tpa_tcp_recovery */
+    uint8_t snd_scale;            /*   2: left shift of windows received */
+    uint8_t rcv_scale;            /*   3: right shift of windows sent */
+    uint32_t flags;               /*   4: enum tpa_tcp_connection_flag */
+    uint32_t rcv_nxt;             /*   8 */
+    uint32_t rcv_adv;             /*  12: right edge of the window that was offered */
+    uint32_t rcv_acked;           /*  16: acknowledgement number last sent (Last.ACK.sent) */
+    uint32_t ts_recent;           /*  20: TS.Recent */
+    uint32_t snd_wnd;             /*  24: the peer's window, bytes */
+    uint32_t snd_wl1;             /*  28: SND.WL1 */
+    uint32_t snd_wl2;             /*  32: SND.WL2 */
+    uint32_t snd_wnd_max;         /*  36: largest window that the peer offered (MAX.SND.WND) */
+    uint32_t last_received;       /*  40: coarse: when the peer last gave a sign of life */
+    uint32_t ts_offset;           /*  44: added to our timestamp clock */
+    uint16_t local_port;          /*  48 */
+    uint16_t remote_port;         /*  50 */
+    uint16_t rcv_mss;             /*  52: largest payload received so far */
+    uint16_t signals;             /*  54: enum tpa_tcp_signal, not drained yet */
+    uint8_t quick_acks;           /*  56: ACKs still to be sent without delay */
+    uint8_t duplicate_acks;       /*  57: received in a row */
+    uint8_t duplicate_acks_owed;  /*  58: to be sent one by one to a peer without SACK */
+    uint8_t probes;               /*  59: time-outs of any kind that nothing answered */
+    uint32_t retransmit_deadline; /*  60: fine: retransmission or persist; 0 = off */
+    uint32_t ack_deadline;        /*  64: fine: delayed ACK; 0 = off */
+    uint32_t state_deadline;      /*  68: coarse: keepalive, FIN-WAIT-2, TIME-WAIT; 0 = off */
+    struct tpa_tcp_receive_queue receive_queue; /*  72 */
+    struct tpa_tcp_reassembly reassembly;       /*  96 */
+    struct tpa_base_list output_link;           /* 120: worker.output */
+
+    /* What segments that go out, and their acknowledgements, need. */
+    struct tpa_tcp_flight flight;         /* 136: una, nxt */
+    struct tpa_tcp_send_queue send_queue; /* 168 */
+    struct tpa_tcp_rtt rtt;               /* 216 */
+    struct tpa_tcp_window window;         /* 232: cwnd, ssthresh, mss */
+    uint32_t recovery_point;              /* 280: RFC 6675's RecoveryPoint, RFC 6582's recover */
+    uint32_t last_sent;                   /* 284: coarse: last data segment */
+    struct tpa_timer timer;               /* 288: one for all deadlines */
+    struct tpa_base_list signal_link;     /* 312: worker.signalled */
+
+    /* What is seldom needed. */
+    struct tpa_base_trace *trace; /* 328 */
+    uint32_t progress;            /* 336: coarse: when snd_una advanced, or data began to wait */
+    uint32_t keepalive;           /* 340: coarse: idle time before a probe; 0 = off */
+    uint32_t retransmissions;     /* 344: segments sent again so far */
+    uint16_t mtu;                 /* 348: of the path, bytes, IP header included */
+    uint16_t peer_mss;            /* 350: as the peer announced it, or the default */
+    uint16_t challenge_start;     /* 352: coarse, low bits: when challenge_left was filled */
+    uint16_t stray_reply;         /* 354: coarse, low bits: last ACK for a stray pure ACK */
+    int16_t error;                /* 356: enum tpa_error: why it ended */
+    int16_t soft_error;           /* 358: what ICMP told, should it time out */
+    uint8_t challenge_left;       /* 360: challenge ACKs still allowed in this interval */
+    uint8_t traffic_class;        /* 361: of what we send */
+    uint8_t ip_header_length;     /* 362: 20 or 40 */
+    uint8_t reserved[5];
+};
+
+#define TPA_TCP_CONNECTION_AT(field, offset)                                   \
+    TPA_BASE_STATIC_ASSERT(offsetof(struct tpa_tcp_connection, field) == offset, \
+                           "offset of " #field)
+TPA_TCP_CONNECTION_AT(receive_queue, 72);
+TPA_TCP_CONNECTION_AT(output_link, 120);
+TPA_TCP_CONNECTION_AT(flight, 136);
+TPA_TCP_CONNECTION_AT(window, 232);
+TPA_TCP_CONNECTION_AT(timer, 288);
+TPA_TCP_CONNECTION_AT(trace, 328);
+TPA_TCP_CONNECTION_AT(challenge_left, 360);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 368, "one per connection");
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * What the parts of the state machine share: flags, derived values, and who does what.
+ *
+ * Input and timers only mark what is to be sent and put the connection on the worker's output list;
+ * output sends it. So a burst of segments is answered once.
+ */
+#ifndef TPA_TCP_MACHINE_H
+#define TPA_TCP_MACHINE_H
+
+#include <tpa/base/seq.h>
+#include <tpa/tcp/connection.h>
+#include <tpa/tcp/worker.h>
+
+#include "flight.h"
+#include "keyed.h"
+#include "reassembly.h"
+#include "receive_queue.h"
+#include "rtt.h"
+#include "segment.h"
+#include "send_queue.h"
+#include "ticks.h"
+
+enum tpa_tcp_connection_flag {
+    /* What the handshake agreed on, and options. */
+    TPA_TCP_USES_TIMESTAMPS = 1 << 0,
+    TPA_TCP_USES_SACK = 1 << 1,
+    TPA_TCP_USES_WINDOW_SCALE = 1 << 2,
+    TPA_TCP_NODELAY = 1 << 3,
+    TPA_TCP_PASSIVE = 1 << 4, /* came from LISTEN (MUST-11) */
+    /* The owner's wishes. */
+    TPA_TCP_ORPHAN = 1 << 5,     /* the owner has closed it */
+    TPA_TCP_FIN_QUEUED = 1 << 6, /* a FIN stands at send_queue.end */
+    TPA_TCP_WANTS_ROOM = 1 << 7, /* a send was refused: WRITABLE is due when room is back */
+    TPA_TCP_WANTS_MEMORY = 1 << 8, /* the same, for want of memory: try in the next step */
+    /* To be sent by the next output. */
+    TPA_TCP_SEND_ACK = 1 << 9,
+    TPA_TCP_SEND_SYN = 1 << 10,
+    TPA_TCP_SEND_RESET = 1 << 11,       /* state is CLOSED; the signal CLOSED follows */
+    TPA_TCP_SEND_RESET_REPLY = 1 << 12, /* <SEQ=snd_wl2><CTL=RST>, in the handshake */
+    TPA_TCP_SEND_PROBE = 1 << 13,       /* one octet into a closed window */
+    TPA_TCP_SEND_KEEPALIVE = 1 << 14,
+    TPA_TCP_SEND_FIRST_LOST = 1 << 15, /* fast retransmit: whatever the window says */
+    TPA_TCP_OVERRIDE_SWS = 1 << 16,    /* what fits the window, however small */
+    /* State of sending. */
+    TPA_TCP_CWND_LIMITED = 1 << 17, /* the last output was stopped by cwnd */
+    TPA_TCP_PARTIAL_ACK = 1 << 18,  /* fast recovery has seen one (RFC 6582 section 3.2, step 3) */
+    TPA_TCP_SYN_LOST = 1 << 19,     /* the SYN was sent again (RFC 5681 section 3.1, 6298 5.7) */
+};
+
+enum tpa_tcp_recovery {
+    TPA_TCP_RECOVERY_NONE,
+    TPA_TCP_RECOVERY_FAST,    /* since a loss was found, until recovery_point is acknowledged */
+    TPA_TCP_RECOVERY_TIMEOUT, /* since a time-out, likewise */
+};
+
+/* ACKs that a new connection sends at once, until the peer's slow start is under way. */
+#define TPA_TCP_QUICK_ACKS 16
+
+/* Challenge ACKs of one connection in each interval: RFC 5961 section 7 suggests 10 in 5 s; the
+ * random part leaves an observer without a count to rely on. */
+#define TPA_TCP_CHALLENGES         8
+#define TPA_TCP_CHALLENGES_RANDOM  8
+#define TPA_TCP_CHALLENGE_INTERVAL (5 * UINT64_C(1000000000))
+
+/* Between two ACKs in reply to pure ACKs outside the window: ends ACK wars. */
+#define TPA_TCP_STRAY_REPLY_INTERVAL (UINT64_C(500000000))
+
+/* R1 (SHLD-10): from so many retransmissions on the path is suspect. */
+#define TPA_TCP_RETRIES_SUSPECT 3
+
+/* TS.Recent is not to be believed after so long without a segment (RFC 7323 section 5.5). */
+#define TPA_TCP_TIMESTAMP_AGE_MAX (24 * 24 * UINT64_C(3600000000000))
+
+/* MSS where the peer announces none (MUST-15). */
+#define TPA_TCP_MSS_DEFAULT_IPV4 536
+#define TPA_TCP_MSS_DEFAULT_IPV6 1220
+
+/* Packets that a connection may send before it's the next one's turn. */
+#define TPA_TCP_OUTPUT_TURN 16
+
+static inline bool tpa_tcp_is_synchronized(const struct tpa_tcp_connection *connection)
+{
+    return connection->state >= TPA_TCP_ESTABLISHED;
+}
+
+/* The peer's FIN has not arrived in order. */
+static inline bool tpa_tcp_may_receive(const struct tpa_tcp_connection *connection)
+{
+    return connection->state == TPA_TCP_ESTABLISHED || connection->state == TPA_TCP_FIN_WAIT_1 ||
+           connection->state == TPA_TCP_FIN_WAIT_2;
+}
+
+/* States in which data, or a FIN, may wait to be sent or acknowledged. */
+static inline bool tpa_tcp_may_transmit(const struct tpa_tcp_connection *connection)
+{
+    return connection->state >= TPA_TCP_ESTABLISHED && connection->state != TPA_TCP_FIN_WAIT_2 &&
+           connection->state != TPA_TCP_TIME_WAIT;
+}
+
+static inline uint32_t tpa_tcp_outstanding(const struct tpa_tcp_connection *connection)
+{
+    return tpa_tcp_flight_outstanding(&connection->flight);
+}
+
+/* One past the last sequence number that there is to send: data and FIN. */
+static inline uint32_t tpa_tcp_send_end(const struct tpa_tcp_connection *connection)
+{
+    return connection->send_queue.end + ((connection->flags & TPA_TCP_FIN_QUEUED) != 0);
+}
+
+/* Sequence numbers that wait to be sent for the first time: data and FIN. */
+static inline uint32_t tpa_tcp_unsent(const struct tpa_tcp_connection *connection)
+{
+    return tpa_tcp_may_transmit(connection)
+               ? tpa_tcp_send_end(connection) - connection->flight.nxt
+               : 0;
+}
+
+/* The FIN was sent and acknowledged. */
+static inline bool tpa_tcp_fin_acknowledged(const struct tpa_tcp_connection *connection)
+{
+    return (connection->flags & TPA_TCP_FIN_QUEUED) != 0 &&
+           connection->flight.una == connection->send_queue.end + 1;
+}
+
+/* worker.output */
+static inline void tpa_tcp_schedule(struct tpa_tcp_worker *worker,
+                                    struct tpa_tcp_connection *connection)
+{
+    if (!tpa_base_list_is_linked(&connection->output_link))
+        tpa_base_list_push_back(&worker->output, &connection->output_link);
+}
+
+static inline void tpa_tcp_send_flag(struct tpa_tcp_worker *worker,
+                                     struct tpa_tcp_connection *connection, uint32_t flag)
+{
+    connection->flags |= flag;
+    tpa_tcp_schedule(worker, connection);
+}
+
+static inline uint64_t tpa_tcp_rto(const struct tpa_tcp_worker *worker,
+                                   const struct tpa_tcp_connection *connection)
+{
+    return tpa_tcp_rtt_rto(&connection->rtt, worker->config->rto_min, worker->config->rto_max);
+}
+
+/* signal.c */
+void tpa_tcp_signal(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                    uint32_t signals);
+
+/* connection.c: transitions. */
+void tpa_tcp_set_state(struct tpa_tcp_connection *connection, enum tpa_tcp_state state,
+                       uint64_t now);
+/* The handshake is done: ESTABLISHED, or what comes behind it if the owner has closed already. */
+void tpa_tcp_establish(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                       uint64_t now);
+void tpa_tcp_enter_time_wait(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             uint64_t now);
+/* To CLOSED without a word to the peer; `error` is TPA_OK for an end in good order. Received data
+ * stays readable. */
+void tpa_tcp_terminate(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                       int error, uint64_t now);
+/* To CLOSED with a reset to the peer at the next output. */
+void tpa_tcp_terminate_with_reset(struct tpa_tcp_worker *worker,
+                                  struct tpa_tcp_connection *connection, int error, uint64_t now);
+
+/* negotiate.c: what the SYNs agree on. */
+void tpa_tcp_negotiate(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                       const struct tpa_tcp_segment *syn);
+/* The MSS that we announce (RFC 6691), and the effective one after the MTU or the peer's changed. */
+uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
+                               const struct tpa_tcp_connection *connection);
+void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker,
+                        struct tpa_tcp_connection *connection);
+
+/* receive_window.c */
+/* Bytes from rcv_nxt that there is room for now. */
+uint32_t tpa_tcp_receive_room(const struct tpa_tcp_worker *worker,
+                              const struct tpa_tcp_connection *connection);
+/* The window field of a segment to be sent now; moves rcv_adv. */
+uint16_t tpa_tcp_offer_window(const struct tpa_tcp_worker *worker,
+                              struct tpa_tcp_connection *connection);
+/* The reader made room: an update goes out if it is worth one. */
+void tpa_tcp_receive_room_grew(struct tpa_tcp_worker *worker,
+                               struct tpa_tcp_connection *connection);
+
+/* input*.c: the steps of RFC 9293 3.10.7. Those that return bool: false = stop, the segment is to be
+ * freed for the reason that was counted. */
+void tpa_tcp_input_drop(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                        const struct tpa_tcp_segment *segment, enum tpa_base_drop reason,
+                        uint64_t now);
+/* RFC 5961 section 7: within its limit. */
+void tpa_tcp_challenge(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                       const struct tpa_tcp_segment *segment, uint64_t now);
+/* 3.10.7.3. True: established, and there is text or a FIN to go on with. */
+bool tpa_tcp_input_syn_sent(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                            const struct tpa_tcp_segment *segment, uint64_t now);
+/* The ACK step of SYN-RECEIVED. True: established. */
+bool tpa_tcp_input_syn_received(struct tpa_tcp_worker *worker,
+                                struct tpa_tcp_connection *connection,
+                                const struct tpa_tcp_segment *segment, uint64_t now);
+bool tpa_tcp_input_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                       const struct tpa_tcp_segment *segment, uint64_t now);
+/* The part of it behind the checks, for an acknowledgement of new data without SACK blocks while no
+ * loss is known. */
+void tpa_tcp_input_ack_predicted(struct tpa_tcp_worker *worker,
+                                 struct tpa_tcp_connection *connection,
+                                 const struct tpa_tcp_segment *segment, uint64_t now);
+/* URG, text and FIN. Takes the packet. */
+void tpa_tcp_input_text(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                        struct rte_mbuf *packet, const struct tpa_tcp_segment *segment,
+                        uint64_t now);
+/* Text in order that fits the window, without FIN; nothing is out of order. Takes the packet. */
+void tpa_tcp_input_text_predicted(struct tpa_tcp_worker *worker,
+                                  struct tpa_tcp_connection *connection, struct rte_mbuf *packet,
+                                  const struct tpa_tcp_segment *segment, uint64_t now);
+
+/* timers.c */
+/* A deadline was set: the wheel is told if it has to fire earlier than it knows. */
+void tpa_tcp_arm(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                 uint64_t deadline);
+void tpa_tcp_start_retransmit_timer(struct tpa_tcp_worker *worker,
+                                    struct tpa_tcp_connection *connection, uint64_t now);
+void tpa_tcp_start_ack_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             uint64_t now);
+void tpa_tcp_start_state_timer(struct tpa_tcp_worker *worker,
+                               struct tpa_tcp_connection *connection, uint64_t delay,
+                               uint64_t now);
+void tpa_tcp_start_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             uint64_t now);
+void tpa_tcp_stop_timers(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection);
+
+#endif
