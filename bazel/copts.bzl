@@ -7,6 +7,8 @@ _COMMON = [
     # DPDK wants rte_config.h before its headers; a no-op in crates that don't see DPDK.
     "-include",
     "tpa_prelude.h",
+    # Bazel's optimised mode would take them out.
+    "-UNDEBUG",
     "-Werror",
     "-Wall",
     "-Wextra",
