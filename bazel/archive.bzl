@@ -26,7 +26,8 @@ def _named_objects(ctx, linker_inputs):
         for library in linker_input.libraries:
             for source in library.pic_objects or library.objects:
                 stem = source.basename.split(".")[0]
-                target = ctx.actions.declare_file("%s_objects/%s_%s.o" % (ctx.label.name, crate, stem))
+                path = "%s_objects/%s_%s.o" % (ctx.label.name, crate, stem)
+                target = ctx.actions.declare_file(path)
                 ctx.actions.symlink(output = target, target_file = source)
                 named.append(target)
     return named
@@ -84,8 +85,10 @@ tpa_archive = rule(
         "deps": attr.label_list(mandatory = True, providers = [CcInfo]),
         "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
     },
-    doc = "lib<name>.a with the objects of deps and of every crate below them. As a dependency it " +
-          "also brings what these crates need from outside, DPDK's drivers among it.",
+    doc = """lib<name>.a with the objects of deps and of every crate below them.
+
+    As a dependency it also brings what these crates need from outside, DPDK's drivers among it.
+    """,
     fragments = ["cpp"],
     provides = [CcInfo],
     toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],

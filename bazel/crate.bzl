@@ -101,7 +101,11 @@ def _tests(name, deps, test_deps, test_tags):
             copts = TPA_TEST_COPTS,
             linkstatic = True,
             tags = test_tags,
-            deps = deps + test_deps + [":%s_test_support" % name, "@criterion", "@tpa//bazel:prelude"],
+            deps = deps + test_deps + [
+                ":%s_test_support" % name,
+                "@criterion",
+                "@tpa//bazel:prelude",
+            ],
         )
 
 def _bench(name, deps, bench_deps):
@@ -122,7 +126,11 @@ def _bench(name, deps, bench_deps):
         testonly = True,
         srcs = benches,
         copts = TPA_BENCH_COPTS,
-        deps = deps + bench_deps + [":%s_bench_support" % name, "@benchmark", "@tpa//bazel:prelude"],
+        deps = deps + bench_deps + [
+            ":%s_bench_support" % name,
+            "@benchmark",
+            "@tpa//bazel:prelude",
+        ],
     )
 
 def tpa_crate(

@@ -11,7 +11,8 @@ def _own_c_sources(rule):
 def _compile_flags(ctx, context):
     # GCC's spelling of some options is unknown to clang; what it warns of is clang-tidy's business.
     flags = ["-Wno-everything" if flag == "-Werror" else flag for flag in ctx.rule.attr.copts]
-    flags += ["-D" + define for define in context.defines.to_list() + context.local_defines.to_list()]
+    defines = context.defines.to_list() + context.local_defines.to_list()
+    flags += ["-D" + define for define in defines]
     flags += ["-I" + path for path in context.includes.to_list()]
     flags += ["-iquote" + path for path in context.quote_includes.to_list()]
     for path in context.system_includes.to_list():
@@ -47,7 +48,10 @@ def _tidy_impl(target, ctx):
         ctx.actions.run(
             executable = ctx.executable._tidy,
             arguments = [arguments],
-            inputs = depset([source, ctx.file._config] + private_headers, transitive = [context.headers]),
+            inputs = depset(
+                [source, ctx.file._config] + private_headers,
+                transitive = [context.headers],
+            ),
             outputs = [report],
             mnemonic = "ClangTidy",
             progress_message = "clang-tidy %s" % source.short_path,

@@ -38,7 +38,8 @@ def rows_of_table(text):
         if line.lstrip().startswith("|") and [cell.lower() for cell in cells_of(line)] == HEADINGS
     ]
     if len(starts) != 1:
-        raise TableError("expected one table | %s |, found %d" % (" | ".join(HEADINGS), len(starts)))
+        raise TableError(
+            "expected one table | %s |, found %d" % (" | ".join(HEADINGS), len(starts)))
     rows = []
     for line in lines[starts[0] + 2:]:
         if not line.lstrip().startswith("|"):
@@ -118,7 +119,8 @@ def differences(table, graph):
     for crate in sorted(table.keys() & graph.keys()):
         if ALL in table[crate]:
             # A crate that composes all others may reach some of them through others.
-            for node in sorted((set(graph) | set(EXTERNAL.values())) - {crate} - reachable(graph, crate)):
+            everything = (set(graph) | set(EXTERNAL.values())) - {crate}
+            for node in sorted(everything - reachable(graph, crate)):
                 found.append("%s -> %s: in the table (all), not in the build" % (crate, node))
             continue
         for node in sorted(graph[crate] - table[crate]):

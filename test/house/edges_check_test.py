@@ -84,7 +84,8 @@ class Differences(unittest.TestCase):
         self.assertEqual(found_with(), [])
 
     def test_edge_only_in_the_build(self):
-        self.assertEqual(found_with(cfg={"base", "mem"}), ["cfg -> mem: in the build, not in the table"])
+        self.assertEqual(
+            found_with(cfg={"base", "mem"}), ["cfg -> mem: in the build, not in the table"])
 
     def test_edge_only_in_the_table(self):
         self.assertEqual(

@@ -1,5 +1,6 @@
 #!/bin/bash
-# A program outside Bazel builds against the installed library, statically and dynamically, and runs.
+# A program outside Bazel builds against the installed library, statically and dynamically, and
+# runs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
