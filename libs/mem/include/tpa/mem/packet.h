@@ -91,6 +91,12 @@ static inline struct rte_mbuf *tpa_mem_packet_next_segment(const struct rte_mbuf
     return segment->next;
 }
 
+/* The address that devices use for the first byte of the segment's data; never 0. */
+static inline uint64_t tpa_mem_packet_iova(const struct rte_mbuf *segment)
+{
+    return rte_pktmbuf_iova(segment);
+}
+
 /*
  * Makes room for `length` bytes before the data of the first segment and returns its first byte;
  * NULL when the headroom is too small, or not this packet's own (tpa_mem_packet_share). Nothing is
