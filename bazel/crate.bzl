@@ -7,6 +7,7 @@
     libs/<crate>/bench/*_bench.cc          Google benchmark; bench/*.c and *.h are its C side
 """
 
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 load("//bazel:copts.bzl", "TPA_BENCH_COPTS", "TPA_COPTS", "TPA_TEST_COPTS")
 
 def _package_path(ctx, directory):
@@ -61,7 +62,7 @@ def _headers_test(name, headers, cxx_headers, test_tags):
     )
     deps = [":" + name]
     if cxx_headers:
-        native.cc_library(
+        cc_library(
             name = name + "_cxx_headers",
             testonly = True,
             srcs = _header_includes(name, ".cc", cxx_headers, test_tags),
@@ -70,7 +71,7 @@ def _headers_test(name, headers, cxx_headers, test_tags):
             deps = deps,
         )
         deps = deps + [":%s_cxx_headers" % name]
-    native.cc_test(
+    cc_test(
         name = name + "_headers_test",
         size = "small",
         srcs = sources + [main],
@@ -84,7 +85,7 @@ def _tests(name, deps, test_deps, test_tags):
     tests = native.glob(["test/*_test.c"])
     if not tests:
         return
-    native.cc_library(
+    cc_library(
         name = name + "_test_support",
         testonly = True,
         srcs = native.glob(["test/*.c"], exclude = tests),
@@ -94,7 +95,7 @@ def _tests(name, deps, test_deps, test_tags):
         deps = deps + test_deps + ["@criterion", "@tpa//bazel:prelude"],
     )
     for test in tests:
-        native.cc_test(
+        cc_test(
             name = test[len("test/"):-len(".c")],
             size = "medium",
             srcs = [test],
@@ -112,7 +113,7 @@ def _bench(name, deps, bench_deps):
     benches = native.glob(["bench/*_bench.cc"])
     if not benches:
         return
-    native.cc_library(
+    cc_library(
         name = name + "_bench_support",
         testonly = True,
         srcs = native.glob(["bench/*.c"]),
@@ -121,7 +122,7 @@ def _bench(name, deps, bench_deps):
         linkstatic = True,
         deps = deps + bench_deps + ["@tpa//bazel:prelude"],
     )
-    native.cc_binary(
+    cc_binary(
         name = name + "_bench",
         testonly = True,
         srcs = benches,
@@ -167,7 +168,7 @@ def tpa_crate(
         hdrs = headers,
         visibility = private,
     )
-    native.cc_library(
+    cc_library(
         name = name,
         srcs = native.glob(["src/**/*.c", "src/**/*.h"]),
         hdrs = headers,
@@ -185,7 +186,7 @@ def tpa_crate(
         hdrs = native.glob(["src/**/*.h"]),
         visibility = private,
     )
-    native.cc_library(
+    cc_library(
         name = name + "_internal",
         testonly = True,
         hdrs = native.glob(["src/**/*.h"]),

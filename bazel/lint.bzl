@@ -64,6 +64,6 @@ clang_tidy = aspect(
     implementation = _tidy_impl,
     attrs = {
         "_config": attr.label(default = "//:.clang-tidy", allow_single_file = True),
-        "_tidy": attr.label(default = "//bazel:clang_tidy", executable = True, cfg = "host"),
+        "_tidy": attr.label(default = "//bazel:clang_tidy", executable = True, cfg = "exec"),
     },
 )
