@@ -51,11 +51,14 @@ enum tpa_mem_packet_note {
  * received has in it what its buffer's last user left.
  */
 struct tpa_mem_packet_private {
-    struct rte_mbuf *next_packet; /*  0: the next packet of a tpa_mem_packet_queue */
-    uint64_t arrival;             /*  8: time of arrival in ns, as the worker's step saw it */
-    uint16_t note;                /* 16: enum tpa_mem_packet_note */
-    uint16_t note_detail;         /* 18 */
-    uint32_t reserved;            /* 20 */
+    union {
+        struct rte_mbuf *next_packet; /*  0: the next packet of a tpa_mem_packet_queue */
+        void *holder;                 /*  0: who holds it, while no queue does */
+    };
+    uint64_t arrival;     /*  8: time of arrival in ns, as the worker's step saw it */
+    uint16_t note;        /* 16: enum tpa_mem_packet_note */
+    uint16_t note_detail; /* 18 */
+    uint32_t visited;     /* 20: workers that were not its owner, one bit each */
     uint8_t layer[TPA_MEM_PACKET_LAYER_SIZE] __attribute__((aligned(8))); /* 24: owner's own */
 };
 
