@@ -1,14 +1,14 @@
 /*
- * tpa: a userspace TCP/IP stack on DPDK. The public API, source-compatible with programs written for
- * libtpa.
+ * tpa: a userspace TCP/IP stack on DPDK. The public API, source-compatible with programs written
+ * for libtpa.
  *
  * Model: shared nothing, run to completion. A program calls tpa_init() once, then tpa_worker_init()
  * once in each of its worker threads, and drives each worker by calling tpa_worker_run() over and
- * over. A sock belongs to the worker in whose thread it was opened or accepted, and every call on it
- * is made in that thread; a call from another thread fails with EINVAL.
+ * over. A sock belongs to the worker in whose thread it was opened or accepted, and every call on
+ * it is made in that thread; a call from another thread fails with EINVAL.
  *
- * Errors: -1 and errno, as said at each call. Socks are small integers (sid >= 0), the smallest free
- * one each time.
+ * Errors: -1 and errno, as said at each call. Socks are small integers (sid >= 0), the smallest
+ * free one each time.
  */
 #ifndef TPA_H
 #define TPA_H
@@ -133,23 +133,25 @@ struct tpa_sock_opts {
 } __attribute__((packed));
 
 /*
- * Starts to open a connection, without waiting: OUT says that it is established, ERR that it failed.
- * `server`: IPv4 or IPv6 literal; 127.0.0.1 and ::1 mean this stack itself. `port`: host order. `opts`: NULL or options (local_port).
- * The sid; -1: EINVAL (bad literal, unspecified address, port 0, family not configured), ENFILE (no free
- * sock, or not a worker's thread), EADDRINUSE (port taken, range exhausted), EBUSY (steering refused),
- * ENETUNREACH (no route), ENOMEM.
+ * Starts to open a connection, without waiting: OUT says that it is established, ERR that it
+ * failed. `server`: IPv4 or IPv6 literal; 127.0.0.1 and ::1 mean this stack itself. `port`: host
+ * order. `opts`: NULL or options (local_port). The sid; -1: EINVAL (bad literal, unspecified
+ * address, port 0, family not configured), ENFILE (no free sock, or not a worker's thread),
+ * EADDRINUSE (port taken, range exhausted), EBUSY (steering refused), ENETUNREACH (no route),
+ * ENOMEM.
  */
 int tpa_connect_to(const char *server, uint16_t port, const struct tpa_sock_opts *opts);
 
 /*
- * Listens at a port (host order). `local`: NULL = both families at any address of the stack; a literal
- * = that address (0.0.0.0 and :: = any address of that family). `opts`: NULL or options (listen_scaling, data).
- * The sid; -1: EINVAL (port 0, bad literal, address not ours), EADDRINUSE, ENFILE (no free sock, or not a worker's thread), EBUSY, ENOMEM.
+ * Listens at a port (host order). `local`: NULL = both families at any address of the stack; a
+ * literal = that address (0.0.0.0 and :: = any address of that family). `opts`: NULL or options
+ * (listen_scaling, data). The sid; -1: EINVAL (port 0, bad literal, address not ours), EADDRINUSE,
+ * ENFILE (no free sock, or not a worker's thread), EBUSY, ENOMEM.
  */
 int tpa_listen_on(const char *local, uint16_t port, const struct tpa_sock_opts *opts);
 
-/* Up to `nr_sid` connections established for this worker into `sid`; also those the peer has already
- * half-closed. Count, 0 if none. Never blocks. */
+/* Up to `nr_sid` connections established for this worker into `sid`; also those the peer has
+ * already half-closed. Count, 0 if none. Never blocks. */
 int tpa_accept_burst(struct tpa_worker *worker, int *sid, int nr_sid);
 
 struct tpa_sock_info {
@@ -166,8 +168,9 @@ struct tpa_sock_info {
 int tpa_sock_info_get(int sid, struct tpa_sock_info *info);
 
 /*
- * Closes, without waiting: queued data goes out, then FIN; unread received data turns that into RST. No
- * event comes for it afterwards, completion callbacks still do; the sid is reused later. A bad sid: errno EINVAL.
+ * Closes, without waiting: queued data goes out, then FIN; unread received data turns that into
+ * RST. No event comes for it afterwards, completion callbacks still do; the sid is reused later. A
+ * bad sid: errno EINVAL.
  */
 void tpa_close(int sid);
 
@@ -175,8 +178,8 @@ void tpa_close(int sid);
 
 struct tpa_iovec {
     void *iov_base;
-    /* Of a write: 0 = copy; 1 = read in place, address for devices unknown to the program; else that
-     * address. Of a read: never 0. */
+    /* Of a write: 0 = copy; 1 = read in place, address for devices unknown to the program; else
+     * that address. Of a read: never 0. */
     uint64_t iov_phys;
     uint32_t iov_len; /* bytes */
     uint32_t iov_reserved;
@@ -189,18 +192,21 @@ struct tpa_iovec {
 
 /*
  * Takes received data without copying it: the stack fills every field of each iov, one for each
- * contiguous piece. A buffer stays valid until iov_read_done(iov_base, iov_param), to be called exactly once for
- * each in the worker's thread; at least one byte behind it may be written.
- * Bytes > 0; 0 = end of stream; -1: EAGAIN, EINVAL (sid, iov, nr_iov), EBADF (closed by us), ENOTCONN, ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH.
+ * contiguous piece. A buffer stays valid until iov_read_done(iov_base, iov_param), to be called
+ * exactly once for each in the worker's thread; at least one byte behind it may be written. Bytes >
+ * 0; 0 = end of stream; -1: EAGAIN, EINVAL (sid, iov, nr_iov), EBADF (closed by us), ENOTCONN,
+ * ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH.
  */
 ssize_t tpa_zreadv(int sid, struct tpa_iovec *iov, int nr_iov);
 
 /*
- * Sends all iovs or none. iov_write_done (may be NULL) runs from tpa_worker_run once the data is acknowledged or the
- * connection is gone; until then the buffer must stay as it is, unless iov_phys is 0 (copied; the callback
- * still runs). Buffers with iov_phys 1 must lie in memory that the stack knows (tpa_memsegs_get, tpa_extmem_register) .
- * Bytes; -1: EAGAIN (can't take all of it now; OUT fires later), EINVAL (sid, iov, length 0, memory not registered), EBADF, ENOTCONN (not yet established),
- * EPIPE, or the connection's error; then the program still owns every iov. 0 iovs = 0.
+ * Sends all iovs or none. iov_write_done (may be NULL) runs from tpa_worker_run once the data is
+ * acknowledged or the connection is gone; until then the buffer must stay as it is, unless iov_phys
+ * is 0 (copied; the callback still runs). Buffers with iov_phys 1 must lie in memory that the stack
+ * knows (tpa_memsegs_get, tpa_extmem_register) . Bytes; -1: EAGAIN (can't take all of it now; OUT
+ * fires later), EINVAL (sid, iov, length 0, memory not registered), EBADF, ENOTCONN (not yet
+ * established), EPIPE, or the connection's error; then the program still owns every iov. 0 iovs =
+ * 0.
  */
 ssize_t tpa_zwritev(int sid, const struct tpa_iovec *iov, int nr_iov);
 
@@ -209,7 +215,7 @@ ssize_t tpa_write(int sid, const void *buf, size_t count);
 
 /* ---- Events ---- */
 
-#define TPA_EVENT_IN 0x1
+#define TPA_EVENT_IN  0x1
 #define TPA_EVENT_OUT 0x4
 #define TPA_EVENT_ERR 0x8
 #define TPA_EVENT_HUP 0x10
@@ -224,8 +230,9 @@ struct tpa_event {
 };
 
 /*
- * Adds, changes or removes interest in a sock. ERR and HUP are always on. What is ready already fires
- * again on ADD and MOD. `event` may be NULL for DEL. 0; -1: EINVAL (sid, op, event; a listener; ADD twice, MOD or DEL without ADD).
+ * Adds, changes or removes interest in a sock. ERR and HUP are always on. What is ready already
+ * fires again on ADD and MOD. `event` may be NULL for DEL. 0; -1: EINVAL (sid, op, event; a
+ * listener; ADD twice, MOD or DEL without ADD).
  */
 int tpa_event_ctrl(int sid, int op, struct tpa_event *event);
 
@@ -246,13 +253,14 @@ struct tpa_memseg {
 struct tpa_memseg *tpa_memsegs_get(void);
 
 /*
- * Registers the program's own memory. `phys_addrs`: one address for devices a page, or NULL. 0; -1: EINVAL (alignment,
- * sizes that do not agree, before tpa_init), EEXIST (overlaps), ENOSPC, EIO.
+ * Registers the program's own memory. `phys_addrs`: one address for devices a page, or NULL. 0; -1:
+ * EINVAL (alignment, sizes that do not agree, before tpa_init), EEXIST (overlaps), ENOSPC, EIO.
  */
 int tpa_extmem_register(void *virt_addr, size_t len, uint64_t *phys_addrs, int nr_page,
                         size_t page_size);
 
-/* Its inverse. 0; -1: ENOENT (not exactly what was registered), EBUSY (a write still refers to it), EINVAL. */
+/* Its inverse. 0; -1: ENOENT (not exactly what was registered), EBUSY (a write still refers to it),
+ * EINVAL. */
 int tpa_extmem_unregister(void *virt_addr, size_t len);
 
 #ifdef __cplusplus
