@@ -55,76 +55,93 @@ static TPA_BASE_ALWAYS_INLINE uint64_t scalar_sum(uint8_t *to, const uint8_t *fr
 
 #if defined(__x86_64__)
 
-static TPA_BASE_ALWAYS_INLINE uint64_t sse2_piece(uint8_t *to, const uint8_t *from, size_t length)
+/* The words at `from`, neighbours added, each word smaller by 32,768; copied to `to` on the way. */
+static TPA_BASE_ALWAYS_INLINE __m128i sse2_pairs(uint8_t *to, const uint8_t *from)
 {
-    const __m128i top = _mm_set1_epi16((short)0x8000);
-    const __m128i one = _mm_set1_epi16(1);
-    __m128i sums[4] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(),
-                       _mm_setzero_si128()};
-    size_t offset = 0;
-    int64_t lanes[2];
+    __m128i words = _mm_loadu_si128((const __m128i *)from);
 
-    for (; length - offset >= 64; offset += 64) {
-        for (int i = 0; i < 4; i++) {
-            __m128i words = _mm_loadu_si128((const __m128i *)(from + offset + 16 * i));
-
-            if (to != NULL)
-                _mm_storeu_si128((__m128i *)(to + offset + 16 * i), words);
-            sums[i] = _mm_add_epi32(sums[i], _mm_madd_epi16(_mm_xor_si128(words, top), one));
-        }
-    }
-    for (int i = 0; i < 4; i++) {
-        __m128i sign = _mm_srai_epi32(sums[i], 31);
-
-        sums[i] =
-            _mm_add_epi64(_mm_unpacklo_epi32(sums[i], sign), _mm_unpackhi_epi32(sums[i], sign));
-    }
-    sums[0] = _mm_add_epi64(_mm_add_epi64(sums[0], sums[1]), _mm_add_epi64(sums[2], sums[3]));
-    _mm_storeu_si128((__m128i *)lanes, sums[0]);
-
-    uint64_t sum = (uint64_t)(lanes[0] + lanes[1]) + (uint64_t)(offset / 2) * 0x8000;
-
-    return scalar_sum(to != NULL ? to + offset : NULL, from + offset, length - offset, sum);
+    if (to != NULL)
+        _mm_storeu_si128((__m128i *)to, words);
+    words = _mm_xor_si128(words, _mm_set1_epi16((short)0x8000));
+    return _mm_madd_epi16(words, _mm_set1_epi16(1));
 }
 
-static TPA_BASE_ALWAYS_INLINE __attribute__((target("avx2"))) uint64_t avx2_piece(
-    uint8_t *to, const uint8_t *from, size_t length)
+/* Four lanes of 32 bits, with a sign, as two of 64. */
+static TPA_BASE_ALWAYS_INLINE __m128i sse2_widen(__m128i lanes)
 {
-    const __m256i top = _mm256_set1_epi16((short)0x8000);
-    const __m256i one = _mm256_set1_epi16(1);
-    __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
-                       _mm256_setzero_si256()};
+    __m128i sign = _mm_srai_epi32(lanes, 31);
+
+    return _mm_add_epi64(_mm_unpacklo_epi32(lanes, sign), _mm_unpackhi_epi32(lanes, sign));
+}
+
+static TPA_BASE_ALWAYS_INLINE uint64_t sse2_total(__m128i lanes, size_t length)
+{
+    uint64_t total[2];
+
+    _mm_storeu_si128((__m128i *)total, lanes);
+    return total[0] + total[1] + (uint64_t)(length / 2) * 0x8000;
+}
+
+static TPA_BASE_ALWAYS_INLINE uint64_t sse2_piece(uint8_t *to, const uint8_t *from, size_t length)
+{
+    __m128i a = _mm_setzero_si128(), b = a, c = a, d = a;
     size_t offset = 0;
 
+#define AT(distance) to != NULL ? to + offset + (distance) : NULL, from + offset + (distance)
+    for (; length - offset >= 64; offset += 64) {
+        a = _mm_add_epi32(a, sse2_pairs(AT(0)));
+        b = _mm_add_epi32(b, sse2_pairs(AT(16)));
+        c = _mm_add_epi32(c, sse2_pairs(AT(32)));
+        d = _mm_add_epi32(d, sse2_pairs(AT(48)));
+    }
+    for (; length - offset >= 16; offset += 16)
+        a = _mm_add_epi32(a, sse2_pairs(AT(0)));
+    a = _mm_add_epi64(_mm_add_epi64(sse2_widen(a), sse2_widen(b)),
+                      _mm_add_epi64(sse2_widen(c), sse2_widen(d)));
+    return scalar_sum(AT(0), length - offset, sse2_total(a, offset));
+#undef AT
+}
+
+#define AVX2 __attribute__((target("avx2")))
+
+AVX2 static TPA_BASE_ALWAYS_INLINE __m256i avx2_pairs(uint8_t *to, const uint8_t *from)
+{
+    __m256i words = _mm256_loadu_si256((const __m256i *)from);
+
+    if (to != NULL)
+        _mm256_storeu_si256((__m256i *)to, words);
+    words = _mm256_xor_si256(words, _mm256_set1_epi16((short)0x8000));
+    return _mm256_madd_epi16(words, _mm256_set1_epi16(1));
+}
+
+AVX2 static TPA_BASE_ALWAYS_INLINE __m256i avx2_widen(__m256i lanes)
+{
+    __m256i sign = _mm256_srai_epi32(lanes, 31);
+
+    return _mm256_add_epi64(_mm256_unpacklo_epi32(lanes, sign), _mm256_unpackhi_epi32(lanes, sign));
+}
+
+AVX2 static TPA_BASE_ALWAYS_INLINE uint64_t avx2_piece(uint8_t *to, const uint8_t *from,
+                                                       size_t length)
+{
+    __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+    size_t offset = 0;
+    __m128i half;
+
+#define AT(distance) to != NULL ? to + offset + (distance) : NULL, from + offset + (distance)
     for (; length - offset >= 128; offset += 128) {
-        for (int i = 0; i < 4; i++) {
-            __m256i words = _mm256_loadu_si256((const __m256i *)(from + offset + 32 * i));
-
-            if (to != NULL)
-                _mm256_storeu_si256((__m256i *)(to + offset + 32 * i), words);
-            sums[i] =
-                _mm256_add_epi32(sums[i], _mm256_madd_epi16(_mm256_xor_si256(words, top), one));
-        }
+        a = _mm256_add_epi32(a, avx2_pairs(AT(0)));
+        b = _mm256_add_epi32(b, avx2_pairs(AT(32)));
+        c = _mm256_add_epi32(c, avx2_pairs(AT(64)));
+        d = _mm256_add_epi32(d, avx2_pairs(AT(96)));
     }
-    for (; length - offset >= 32; offset += 32) {
-        __m256i words = _mm256_loadu_si256((const __m256i *)(from + offset));
-
-        if (to != NULL)
-            _mm256_storeu_si256((__m256i *)(to + offset), words);
-        sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(_mm256_xor_si256(words, top), one));
-    }
-    for (int i = 0; i < 4; i++)
-        sums[i] = _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(sums[i])),
-                                   _mm256_cvtepi32_epi64(_mm256_extracti128_si256(sums[i], 1)));
-    sums[0] =
-        _mm256_add_epi64(_mm256_add_epi64(sums[0], sums[1]), _mm256_add_epi64(sums[2], sums[3]));
-
-    __m128i half =
-        _mm_add_epi64(_mm256_castsi256_si128(sums[0]), _mm256_extracti128_si256(sums[0], 1));
-    uint64_t sum = (uint64_t)(_mm_cvtsi128_si64(half) + _mm_extract_epi64(half, 1)) +
-                   (uint64_t)(offset / 2) * 0x8000;
-
-    return scalar_sum(to != NULL ? to + offset : NULL, from + offset, length - offset, sum);
+    for (; length - offset >= 32; offset += 32)
+        a = _mm256_add_epi32(a, avx2_pairs(AT(0)));
+    a = _mm256_add_epi64(_mm256_add_epi64(avx2_widen(a), avx2_widen(b)),
+                         _mm256_add_epi64(avx2_widen(c), avx2_widen(d)));
+    half = _mm_add_epi64(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    return scalar_sum(AT(0), length - offset, sse2_total(half, offset));
+#undef AT
 }
 
 /* One function for each instruction set and job: the constant NULL removes the stores. */

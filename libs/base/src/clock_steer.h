@@ -13,7 +13,7 @@
 #define CLOCK_STEER_PPM_MAX 1000
 
 /* A rate measured this much off the known one is a disturbance, not a better measurement. */
-#define CLOCK_DISTURBED_PPM 500
+#define CLOCK_DISTURBED_PPM 100
 
 TPA_BASE_DECLARATIONS_BEGIN
 
