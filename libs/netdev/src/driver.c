@@ -1,0 +1,115 @@
+/* What DPDK's drivers don't say about themselves, or say wrongly (found with DPDK 22.11). */
+#include "driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <tpa/base/compiler.h>
+#include <tpa/netdev/netdev.h>
+
+#define TX_CHECKSUMS \
+    (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
+
+/* In a frame of net_af_packet's ring (TPACKET_V2): before its data when received, and the part of
+ * that which its queue setup does not count. */
+enum {
+    AF_PACKET_FRAME_OVERHEAD = 128,
+    AF_PACKET_SETUP_OVERHEAD = 32
+};
+
+static const struct tpa_netdev_driver drivers[] = {
+    {
+        .name = "net_tap",
+        /* Both are the CPU's work there too: segmentation is for IPv4 alone and copies, and
+         * checksums over segments of odd lengths come out wrong. */
+        .tx_offloads_unused = RTE_ETH_TX_OFFLOAD_TCP_TSO | TX_CHECKSUMS,
+        .peer_has_mac = true,
+        .survives_netns = true,
+    },
+    {
+        .name = "net_ring",
+        /* What it hands over must be the receiver's to keep and to write behind. */
+        .own_memory_only = true,
+        .passes_packets = true,
+    },
+    {.name = "net_af_packet", .frame_default = 2048},
+    /* Takes a packet's data to lie in its own buffer. */
+    {.name = "net_af_xdp", .own_memory_only = true},
+    /* Their backends map DPDK's memory, and nothing else. */
+    {.name = "net_virtio_user", .own_memory_only = true},
+    /* Sends by ports that may be hardware, which it does not tell of memory. */
+    {.name = "net_bonding", .own_memory_only = true},
+};
+
+static const struct tpa_netdev_driver ordinary = {.name = ""};
+
+const struct tpa_netdev_driver *tpa_netdev_driver_find(const char *name)
+{
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(drivers); i++) {
+        if (strcmp(drivers[i].name, name) == 0)
+            return &drivers[i];
+    }
+    return &ordinary;
+}
+
+/* The driver's arguments as the user wrote them; "" without. */
+static const char *driver_arguments(const struct rte_eth_dev_info *port)
+{
+    const struct rte_devargs *devargs = port->device != NULL ? rte_dev_devargs(port->device) : NULL;
+
+    return devargs != NULL && devargs->args != NULL ? devargs->args : "";
+}
+
+bool tpa_netdev_driver_is_virtual(const struct rte_eth_dev_info *port)
+{
+    const struct rte_bus *bus = port->device != NULL ? rte_dev_bus(port->device) : NULL;
+
+    return bus == NULL || strcmp(rte_bus_name(bus), "vdev") == 0;
+}
+
+bool tpa_netdev_driver_takes_external(const struct rte_eth_dev_info *port)
+{
+    if (tpa_netdev_driver_find(port->driver_name)->own_memory_only)
+        return false;
+    /* net_memif then passes offsets into the memory that it shares. */
+    return strstr(driver_arguments(port), "zero-copy=yes") == NULL;
+}
+
+static uint32_t ring_frame_size(const struct rte_eth_dev_info *port)
+{
+    const struct tpa_netdev_driver *driver = tpa_netdev_driver_find(port->driver_name);
+    const char *argument = strstr(driver_arguments(port), "framesz=");
+
+    if (driver->frame_default == 0 || argument == NULL)
+        return driver->frame_default;
+    return (uint32_t)strtoul(argument + strlen("framesz="), NULL, 10);
+}
+
+uint32_t tpa_netdev_driver_buffer_size(const struct rte_eth_dev_info *port)
+{
+    uint32_t frame = ring_frame_size(port);
+
+    if (frame > AF_PACKET_SETUP_OVERHEAD)
+        return frame - AF_PACKET_SETUP_OVERHEAD;
+    return port->min_rx_bufsize == UINT32_MAX ? 0 : port->min_rx_bufsize;
+}
+
+uint16_t tpa_netdev_driver_mtu_max(const struct rte_eth_dev_info *port)
+{
+    uint32_t overhead = TPA_NETDEV_ETHERNET_HEADER + RTE_ETHER_CRC_LEN;
+    uint32_t frame = ring_frame_size(port);
+    uint32_t mtu = port->max_mtu;
+
+    /* As rte_eth_dev_configure() counts it. */
+    if (port->max_mtu != UINT16_MAX && port->max_rx_pktlen > port->max_mtu)
+        overhead = port->max_rx_pktlen - port->max_mtu;
+    if (port->max_rx_pktlen > overhead)
+        mtu = TPA_BASE_MIN(mtu, port->max_rx_pktlen - overhead);
+    /* Beyond it net_af_packet cuts frames off without a word. */
+    if (frame > AF_PACKET_FRAME_OVERHEAD)
+        mtu = TPA_BASE_MIN(mtu, frame - AF_PACKET_FRAME_OVERHEAD);
+    return (uint16_t)TPA_BASE_MIN(mtu, UINT16_MAX - TPA_NETDEV_ETHERNET_HEADER);
+}
