@@ -45,6 +45,8 @@ TPA_TEST_COPTS = _COMMON + _C + [
 
 TPA_BENCH_COPTS = _COMMON + [
     "-std=gnu++17",
+    # A function named like a structure, which C headers may have, hides its constructor.
+    "-Wno-shadow",
     # C11's spelling, in headers that C++ includes too.
     "-D_Static_assert=static_assert",
 ]

@@ -7,6 +7,10 @@ set -u
 log=${TEST_TMPDIR:?run by bazel test only}/test_verdict.log
 export CRITERION_OUTPUTS=xml:${XML_OUTPUT_FILE:?run by bazel test only}
 
+# Criterion itself never frees what it reads from its environment.
+echo "leak:criterion_handle_args" >"$TEST_TMPDIR/lsan.supp"
+export LSAN_OPTIONS=suppressions=$TEST_TMPDIR/lsan.supp:print_suppressions=0
+
 "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
