@@ -138,7 +138,7 @@ static ssize_t sock_send(struct tpa_api_sock *sock, const struct tpa_tcp_send_pi
 
 ssize_t tpa_zwritev(int sid, const struct tpa_iovec *iov, int nr_iov)
 {
-    struct tpa_tcp_send_piece pieces[nr_iov > 0 && nr_iov <= IOVS_MAX ? nr_iov : 1];
+    struct tpa_tcp_send_piece pieces[IOVS_MAX];
     struct tpa_api_sock *sock;
     ssize_t sent;
     int error;
