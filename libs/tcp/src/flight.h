@@ -130,8 +130,8 @@ void tpa_tcp_flight_undo(struct tpa_tcp_flight *flight);
 void tpa_tcp_flight_lose_all(struct tpa_tcp_flight *flight);
 
 /* True, and the first range of bytes that is lost and not sent again, up to `length_max`. */
-bool tpa_tcp_flight_next_lost(const struct tpa_tcp_flight *flight, uint32_t length_max,
-                              uint32_t *start, uint32_t *length);
+bool tpa_tcp_flight_next_lost(struct tpa_tcp_flight *flight, uint32_t length_max, uint32_t *start,
+                              uint32_t *length);
 
 /*
  * [start, start + length), outstanding and not SACKed, is sent again now (a lost range, or any for

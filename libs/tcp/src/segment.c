@@ -123,7 +123,7 @@ static void parse_fixed(struct tpa_base_cursor *cursor, struct tpa_tcp_segment *
     tpa_base_cursor_skip(cursor, 2); /* checksum: verified below us */
     segment->urgent = tpa_base_cursor_be16(cursor);
     segment->mss = 0;
-    segment->window_scale = TPA_TCP_NO_WINDOW_SCALE;
+    segment->window_scale = TPA_TCP_WINDOW_SCALE_NONE;
     segment->has_timestamp = false;
     segment->sack_permitted = false;
     segment->sack_count = 0;

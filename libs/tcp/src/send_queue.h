@@ -43,10 +43,11 @@ uint32_t tpa_tcp_send_queue_room(const struct tpa_tcp_send_queue *queue,
                                  const struct tpa_tcp_send_worker *worker);
 
 /*
- * Appends pieces: `atomic`: all or none; else what fits, of the last one maybe a part (its
- * completion and reference then go with that part). Returns bytes taken; TPA_EAGAIN: no room in
- * bytes or extents; TPA_ENOMEM: buffers, extents or budget; TPA_EINVAL: atomic and larger than the
- * queue can ever hold. On an error nothing is taken.
+ * Appends pieces. `atomic`: all or none; else what fits, of the last one maybe a part (its
+ * completion and reference then go with that part). Returns bytes taken (0 for no pieces);
+ * TPA_EAGAIN: no room in bytes or extents; TPA_ENOMEM: buffers, extents or budget; TPA_EMSGSIZE:
+ * atomic and more than the queue can ever hold; TPA_EINVAL: a piece of length 0. On an error
+ * nothing is taken.
  */
 int64_t tpa_tcp_send_queue_append(struct tpa_tcp_send_queue *queue,
                                   struct tpa_tcp_send_worker *worker,
