@@ -216,6 +216,24 @@ static inline struct rte_mbuf *tpa_mem_packet_split_first(struct rte_mbuf *packe
 }
 
 /*
+ * Appends `segment`, a packet of one segment, behind `last`, the last segment of `packet`, without
+ * a walk to it. The packet must have fewer segments than DPDK can count (65,535).
+ */
+static inline void tpa_mem_packet_link(struct rte_mbuf *packet, struct rte_mbuf *last,
+                                       struct rte_mbuf *segment)
+{
+    last->next = segment;
+    packet->nb_segs++;
+    packet->pkt_len += segment->data_len;
+}
+
+/* Segments of the packet, at least 1. */
+static inline uint16_t tpa_mem_packet_segments(const struct rte_mbuf *packet)
+{
+    return packet->nb_segs;
+}
+
+/*
  * Bytes that may be appended to the packet's last segment (tpa_mem_packet_append), and that nobody
  * else can see: 0 when its buffer is shared or not its own.
  */
