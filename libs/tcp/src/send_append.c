@@ -245,8 +245,7 @@ static int64_t admit(const struct tpa_tcp_send_queue *queue,
 
     if (total <= 0)
         return total;
-    if (atomic &&
-        (total > worker->bytes_max || extents_needed(worker, pieces, count) > worker->entries_max))
+    if (atomic && total > worker->bytes_max)
         return TPA_EMSGSIZE;
     if (room <= 0 || (atomic && total > room))
         return TPA_EAGAIN;
