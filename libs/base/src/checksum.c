@@ -200,8 +200,12 @@ bool tpa_base_checksum_supported(const struct checksum_implementation *implement
     return implementation->name != NULL;
 }
 
-/* Chosen before main(): a constant afterwards. */
-static const struct checksum_implementation *chosen;
+/*
+ * Chosen before main(), a constant afterwards; the scalar one, which stands last before the end,
+ * for constructors that run before ours.
+ */
+static const struct checksum_implementation *chosen =
+    &tpa_base_checksum_implementations[TPA_BASE_ARRAY_SIZE(tpa_base_checksum_implementations) - 2];
 
 __attribute__((constructor)) static void choose(void)
 {

@@ -112,7 +112,8 @@ static inline uint64_t tpa_timer_deadline(const struct tpa_timer_wheel *wheel,
 
 /*
  * Arms a timer for `deadline` (nanoseconds, the same scale as `now`); an armed one is moved. O(1).
- * A deadline that has passed expires at the next call of next_expired.
+ * A deadline that has passed by a tick expires at the next call of next_expired, a later one with
+ * its tick.
  */
 void tpa_timer_arm(struct tpa_timer_wheel *wheel, struct tpa_timer *timer, uint64_t deadline);
 
