@@ -142,7 +142,8 @@ def tpa_crate(
         visibility = None,
         test_tags = [],
         linkopts = [],
-        cxx_headers = []):
+        cxx_headers = [],
+        srcs = []):
     """Declares the targets of one crate.
 
     Makes :<name> (the library), :<name>_internal (its private headers, for its own tests), one
@@ -158,6 +159,7 @@ def tpa_crate(
       test_tags: Bazel tags of its tests.
       linkopts: linker options of every program that uses it.
       cxx_headers: public headers that must compile as C++ too.
+      srcs: sources outside src/, such as a folder of alternatives.
     """
     headers = native.glob(["include/**/*.h"])
     private = ["//visibility:private"]
@@ -170,7 +172,7 @@ def tpa_crate(
     )
     cc_library(
         name = name,
-        srcs = native.glob(["src/**/*.c", "src/**/*.h"]),
+        srcs = native.glob(["src/**/*.c", "src/**/*.h"]) + srcs,
         hdrs = headers,
         copts = TPA_COPTS,
         linkopts = linkopts,
