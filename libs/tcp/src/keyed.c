@@ -2,6 +2,7 @@
 
 #include <tpa/base/clock.h>
 #include <tpa/base/hash.h>
+#include <tpa/tcp/worker.h>
 
 /* RFC 6528 section 3: the clock of M. */
 #define ISN_TICK (4 * TPA_BASE_MICROSECOND)
@@ -89,4 +90,12 @@ uint16_t tpa_tcp_keys_port(struct tpa_tcp_keys *keys, struct tpa_base_random *ra
     if (attempt == 0)
         *counter += (uint32_t)tpa_base_random_below(random, PORT_SKIP_MAX);
     return (uint16_t)(low + (offset + *counter) % count);
+}
+
+uint16_t tpa_tcp_ephemeral_port(struct tpa_tcp_worker *worker, const struct tpa_base_address *local,
+                                const struct tpa_base_address *remote, uint16_t remote_port,
+                                uint16_t low, uint16_t high, uint32_t attempt)
+{
+    return tpa_tcp_keys_port(&worker->keys, worker->random, local, remote, remote_port, low, high,
+                             attempt);
 }

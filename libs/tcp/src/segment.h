@@ -10,12 +10,15 @@
 
 #include <tpa/tcp/tcp.h>
 
-#define TPA_TCP_HEADER_MIN        20
-#define TPA_TCP_HEADER_MAX        60
-#define TPA_TCP_WINDOW_SCALE_MAX  14 /* RFC 7323 section 2.3 */
+#define TPA_TCP_HEADER_MIN       20
+#define TPA_TCP_HEADER_MAX       60
+#define TPA_TCP_WINDOW_SCALE_MAX 14 /* RFC 7323 section 2.3 */
 
-/* Resets to segments of no connection, of one worker. */
-#define TPA_TCP_RESETS_PER_SECOND 1000
+/* Resets to segments of no connection, of one worker: enough for a restarted peer's connections,
+ * little for whoever would use us as a reflector. */
+#define TPA_TCP_RESETS          1000
+#define TPA_TCP_RESETS_RANDOM   500
+#define TPA_TCP_RESETS_INTERVAL UINT64_C(1000000000)
 
 /* Bytes of options: timestamps with their two NOPs; SACK blocks with theirs. */
 #define TPA_TCP_OPTION_TIMESTAMP_LENGTH    12

@@ -241,7 +241,7 @@ static int64_t admit(const struct tpa_tcp_send_queue *queue,
                      const struct tpa_tcp_send_piece *pieces, unsigned int count, bool atomic)
 {
     int64_t total = total_length(pieces, count);
-    int64_t room = worker->bytes_max - tpa_tcp_send_queue_bytes(queue);
+    int64_t room = (int64_t)worker->bytes_max - tpa_tcp_send_queue_bytes(queue);
 
     if (total <= 0)
         return total;

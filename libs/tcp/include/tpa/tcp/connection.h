@@ -192,7 +192,8 @@ struct tpa_tcp_connection_info {
     bool timestamps, sack;
 };
 
-void tpa_tcp_connection_info(const struct tpa_tcp_connection *connection,
+void tpa_tcp_connection_info(const struct tpa_tcp_worker *worker,
+                             const struct tpa_tcp_connection *connection,
                              struct tpa_tcp_connection_info *info);
 
 /* TIME-WAIT without a connection: what must be remembered, for the owner's table. */
@@ -207,6 +208,9 @@ struct tpa_tcp_time_wait {
     uint16_t remote_port; /* 30 */
     uint8_t window_scale; /* 32: of rcv_wnd on the wire */
     bool timestamps;      /* 33 */
+    bool stray_replied;   /* 34: to a segment without text, outside the window */
+    uint8_t reserved;     /* 35 */
+    uint16_t stray_reply; /* 36: when: TCP's coarse time, low bits */
 };
 
 /* `connection` is in TIME-WAIT; it stays as it is, for the owner to finish. */

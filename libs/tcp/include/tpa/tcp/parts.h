@@ -119,11 +119,11 @@ struct tpa_tcp_keys {
     uint32_t port_counters[TPA_TCP_PORT_COUNTERS]; /* RFC 6056's table */
 };
 
-/* rate_limit.h: a token bucket. All zero is full. */
+/* rate_limit.h: events in an interval. All zero is fresh. */
 struct tpa_tcp_rate_limit {
     uint64_t start; /* ns: of the current interval */
     uint32_t used;  /* in it */
-    uint32_t reserved;
+    uint32_t limit; /* of it; 0 = none has begun */
 };
 
 #endif
