@@ -37,6 +37,26 @@ static size_t rest_of(const struct rte_memseg *segment, const uint8_t *byte)
     return (size_t)((const uint8_t *)segment->addr + segment->len - byte);
 }
 
+struct range {
+    uintptr_t begin;
+    uintptr_t end;
+};
+
+static int list_overlaps(const struct rte_memseg_list *list, void *context)
+{
+    const struct range *range = context;
+    uintptr_t begin = (uintptr_t)list->base_va;
+
+    return begin < range->end && range->begin < begin + list->len;
+}
+
+bool tpa_mem_dpdk_overlaps(const void *base, size_t length)
+{
+    struct range range = {.begin = (uintptr_t)base, .end = (uintptr_t)base + length};
+
+    return rte_memseg_list_walk(list_overlaps, &range) != 0;
+}
+
 bool tpa_mem_dpdk_owns(const void *base, size_t length)
 {
     const struct rte_memseg_list *list = heap_list_of(base);

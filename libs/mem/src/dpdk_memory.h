@@ -10,6 +10,12 @@
 
 #include <tpa/mem/registry.h>
 
+/*
+ * True when DPDK knows any of the bytes: as its own, also in address space that it reserved to grow
+ * into, or because somebody registered them.
+ */
+bool tpa_mem_dpdk_overlaps(const void *base, size_t length);
+
 /* True when all of the bytes are DPDK's. */
 bool tpa_mem_dpdk_owns(const void *base, size_t length);
 

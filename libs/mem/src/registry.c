@@ -213,7 +213,8 @@ static int add_locked(struct tpa_mem_registry *registry, struct tpa_mem_register
     struct table *larger;
     int error;
 
-    if (overlaps(registry->table, region->virt_addr, region->size))
+    if (overlaps(registry->table, region->virt_addr, region->size) ||
+        tpa_mem_dpdk_overlaps(region->virt_addr, region->size))
         return TPA_EEXIST;
     if (registry->table->count == TPA_MEM_REGISTRY_REGIONS_MAX)
         return TPA_ENOSPC;

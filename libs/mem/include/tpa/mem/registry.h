@@ -50,8 +50,9 @@ void tpa_mem_registry_destroy(struct tpa_mem_registry *registry);
  * page_size must be `size`. The memory must stay mapped until it is removed.
  *
  * 0; TPA_EINVAL (alignment, zero, page count, wrap around the address space), TPA_EEXIST (overlaps
- * a registered region or DPDK's own memory), TPA_ENOSPC (TPA_MEM_REGISTRY_REGIONS_MAX), TPA_ENOMEM,
- * TPA_EPERM (the kernel doesn't tell physical addresses), TPA_EIO (a port refused the mapping).
+ * a registered region or memory that DPDK knows), TPA_ENOSPC (TPA_MEM_REGISTRY_REGIONS_MAX),
+ * TPA_ENOMEM, TPA_EPERM (the kernel doesn't tell physical addresses), TPA_EIO (a port refused the
+ * mapping).
  */
 int tpa_mem_registry_add(struct tpa_mem_registry *registry, void *virt_addr, size_t size,
                          const uint64_t *phys_addrs, uint32_t page_count, size_t page_size);
