@@ -122,8 +122,11 @@ static int sock_connect(struct tpa_api_sock *sock, const struct tpa_base_address
     sock->sid = tpa_api_sid_take(worker->instance->sids, sock);
     if (sock->sid < 0)
         return sock->sid;
-    return tpa_tcp_connect(&worker->tcp, &sock->tcp, tuple, tpa_ip_path_mtu(sock->path),
-                           worker->now);
+    error =
+        tpa_tcp_connect(&worker->tcp, &sock->tcp, tuple, tpa_ip_path_mtu(sock->path), worker->now);
+    if (error == TPA_OK && worker->instance->nagle)
+        tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false, worker->now);
+    return error;
 }
 
 static int connect_error(int error)

@@ -119,6 +119,7 @@ static void settings_copy(struct tpa_api_instance *instance,
     instance->sock_max = config->sock_max != 0 && config->sock_max < sids ? config->sock_max : sids;
     instance->local_port_low = config->local_port_low;
     instance->local_port_high = config->local_port_high;
+    instance->nagle = config->nagle;
     instance->seed = config->seed;
     instance->log = config->log;
     memcpy(instance->secret, config->secret, sizeof(instance->secret));

@@ -35,6 +35,7 @@ struct tpa_api_instance {
     const struct tpa_mem_chunk_source *chunks;
     struct tpa_tcp_config tcp;
     uint32_t listen_backlog;
+    bool nagle;
     uint32_t time_wait_max;
     uint32_t sock_max;
     uint16_t local_port_low, local_port_high;

@@ -103,6 +103,8 @@ static void open_passively(struct tpa_worker *worker, struct tpa_api_listener *l
         tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_MEMORY);
         return;
     }
+    if (worker->instance->nagle)
+        tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false, worker->now);
     worker->counters.accepted++;
     tpa_mem_packet_free(arrival->packet);
 }

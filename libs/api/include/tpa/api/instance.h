@@ -66,6 +66,7 @@ struct tpa_api_instance_config {
     struct tpa_ip_limits ip;
     uint32_t sock_max;       /* socks of all workers, listeners included; 0 = the sids' limit */
     uint32_t listen_backlog; /* of one listener at one worker: opens not accepted yet; 0 = 1024 */
+    bool nagle;              /* new connections delay small segments (RFC 9293, 3.7.4) */
     uint32_t time_wait_max;  /* remembered connections of a worker; 0 = 262,144 */
     uint16_t local_port_low, local_port_high; /* 0 = 41000, 64000 */
     uint64_t receive_budget,
