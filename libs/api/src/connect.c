@@ -125,7 +125,7 @@ static int sock_connect(struct tpa_api_sock *sock, const struct tpa_base_address
     error =
         tpa_tcp_connect(&worker->tcp, &sock->tcp, tuple, tpa_ip_path_mtu(sock->path), worker->now);
     if (error == TPA_OK && worker->instance->nagle)
-        tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false, worker->now);
+        tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false);
     return error;
 }
 

@@ -104,7 +104,7 @@ static void open_passively(struct tpa_worker *worker, struct tpa_api_listener *l
         return;
     }
     if (worker->instance->nagle)
-        tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false, worker->now);
+        tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false);
     worker->counters.accepted++;
     tpa_mem_packet_free(arrival->packet);
 }
