@@ -13,7 +13,7 @@
 #include <tpa/stats/reader.h>
 
 #include "instance.h"
-#include "scratch.h"
+#include "test/support/scratch.h"
 
 static struct scratch scratch;
 static char path[TPA_STATS_PATH_SIZE];

@@ -6,7 +6,7 @@
 
 #include <tpa/stats/export.h>
 
-#include "scratch.h"
+#include "test/support/scratch.h"
 
 struct worker_record {
     uint64_t steps;

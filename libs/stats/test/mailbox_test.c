@@ -10,7 +10,7 @@
 
 #include <tpa/stats/mailbox.h>
 
-#include "scratch.h"
+#include "test/support/scratch.h"
 
 static struct scratch scratch;
 static struct tpa_stats_mailbox mailbox;

@@ -11,7 +11,7 @@
 #include <tpa/stats/reader.h>
 
 #include "instance.h"
-#include "scratch.h"
+#include "test/support/scratch.h"
 
 /* Files that nobody wrote in good faith. */
 

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* nftw */
 #endif
 
-#include "scratch.h"
+#include "test/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <ftw.h>
@@ -30,16 +30,16 @@ void scratch_remove(struct scratch *scratch)
     cr_assert_eq(nftw(scratch->path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-static void path_of(const struct scratch *scratch, const char *name, char path[512])
+void scratch_path(const struct scratch *scratch, const char *name, char path[SCRATCH_PATH_SIZE])
 {
-    snprintf(path, 512, "%s/%s", scratch->path, name);
+    snprintf(path, SCRATCH_PATH_SIZE, "%s/%s", scratch->path, name);
 }
 
 void scratch_write(const struct scratch *scratch, const char *name, const void *bytes, size_t size)
 {
-    char path[512];
+    char path[SCRATCH_PATH_SIZE];
 
-    path_of(scratch, name, path);
+    scratch_path(scratch, name, path);
     if (strchr(name, '/') != NULL) {
         char *slash = strrchr(path, '/');
 
@@ -57,8 +57,8 @@ void scratch_write(const struct scratch *scratch, const char *name, const void *
 
 int scratch_has(const struct scratch *scratch, const char *name)
 {
-    char path[512];
+    char path[SCRATCH_PATH_SIZE];
 
-    path_of(scratch, name, path);
+    scratch_path(scratch, name, path);
     return access(path, F_OK) == 0;
 }
