@@ -151,6 +151,20 @@ static uint64_t memory_wanted(const struct tpa_mem_eal_config *config)
     return config->memory_size != 0 ? config->memory_size : TPA_MEM_EAL_MEMORY_DEFAULT;
 }
 
+static int check_memory(uint64_t wanted, char reason[TPA_MEM_EAL_REASON_SIZE])
+{
+    if (wanted == 0)
+        snprintf(reason, TPA_MEM_EAL_REASON_SIZE,
+                 "EAL's socket memory must be megabytes for each socket, as in \"1024,1024\"");
+    else if (wanted > TPA_MEM_EAL_MEMORY_MAX)
+        snprintf(reason, TPA_MEM_EAL_REASON_SIZE,
+                 "EAL's memory: there are no more than %" PRIu64 " MB of addresses; ask for less",
+                 TPA_MEM_EAL_MEMORY_MAX / MEGABYTE);
+    else
+        return 0;
+    return TPA_EINVAL;
+}
+
 static void append_memory(struct builder *builder, const struct tpa_mem_eal_config *config,
                           uint64_t free_hugepages)
 {
@@ -206,11 +220,8 @@ int tpa_mem_eal_args_build(struct tpa_mem_eal_args *args, const struct tpa_mem_e
                  TPA_MEM_EAL_WORDS_MAX, TPA_MEM_EAL_TEXT_MAX);
         return TPA_EINVAL;
     }
-    if (memory_wanted(config) == 0) {
-        snprintf(reason, TPA_MEM_EAL_REASON_SIZE,
-                 "EAL's socket memory must be megabytes for each socket, as in \"1024,1024\"");
+    if (check_memory(memory_wanted(config), reason) != 0)
         return TPA_EINVAL;
-    }
 
     args->verbose = has_option(&extra, "--log-level");
     append(&builder, config->program != NULL ? config->program : "tpa");

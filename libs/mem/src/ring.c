@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include <rte_errno.h>
 #include <rte_lcore.h>
 
 #include <tpa/base/error.h>
@@ -14,10 +13,10 @@ int tpa_mem_ring_create(struct tpa_mem_ring *ring, const char *name, uint32_t si
 {
     if (size == 0 || size > RING_SIZE_MAX || strlen(name) > RING_NAME_MAX)
         return TPA_EINVAL;
+    if (rte_ring_lookup(name) != NULL)
+        return TPA_EEXIST;
     ring->ring = rte_ring_create(name, size, SOCKET_ID_ANY, RING_F_SC_DEQ | RING_F_EXACT_SZ);
-    if (ring->ring != NULL)
-        return TPA_OK;
-    return rte_errno == EEXIST ? TPA_EEXIST : TPA_ENOMEM;
+    return ring->ring != NULL ? TPA_OK : TPA_ENOMEM;
 }
 
 void tpa_mem_ring_destroy(struct tpa_mem_ring *ring)

@@ -28,6 +28,9 @@ struct tpa_mem_eal_config {
 /* 100,000 packet buffers of the default size and their rings, twice. */
 #define TPA_MEM_EAL_MEMORY_DEFAULT (UINT64_C(512) << 20)
 
+/* The user's half of the address space; EAL itself counts megabytes in an int and would wrap. */
+#define TPA_MEM_EAL_MEMORY_MAX (UINT64_C(1) << 47)
+
 #define TPA_MEM_EAL_REASON_SIZE 256
 
 /*

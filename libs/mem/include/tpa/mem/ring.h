@@ -7,7 +7,12 @@
 
 #include <stdint.h>
 
+#include <rte_config.h>
 #include <rte_ring.h>
+
+#include <tpa/base/compiler.h>
+
+TPA_BASE_DECLARATIONS_BEGIN
 
 struct tpa_mem_ring {
     struct rte_ring *ring;
@@ -34,5 +39,7 @@ static inline unsigned int tpa_mem_ring_pop(struct tpa_mem_ring *ring, void **ob
 {
     return rte_ring_sc_dequeue_burst(ring->ring, objects, count, NULL);
 }
+
+TPA_BASE_DECLARATIONS_END
 
 #endif
