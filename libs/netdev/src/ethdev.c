@@ -15,6 +15,7 @@
 
 #include <rte_dev.h>
 #include <rte_errno.h>
+#include <tpa/base/hash.h>
 
 #include "layer.h"
 #include "request.h"
@@ -151,7 +152,18 @@ static int on_removal(uint16_t port_id, enum rte_eth_event_type type, void *cont
 
 void tpa_netdev_ethdev_watch(struct tpa_netdev_ethdev *self)
 {
+    /* Hardware that was pulled out, and a port that the program took away. */
     rte_eth_dev_callback_register(self->port_id, RTE_ETH_EVENT_INTR_RMV, on_removal, self);
+    rte_eth_dev_callback_register(self->port_id, RTE_ETH_EVENT_DESTROY, on_removal, self);
+}
+
+/* False once the port was taken away; another one may have its number. */
+static bool is_ours(const struct tpa_netdev_ethdev *self)
+{
+    struct rte_eth_dev_owner owner;
+
+    return rte_eth_dev_is_valid_port(self->port_id) &&
+           rte_eth_dev_owner_get(self->port_id, &owner) == 0 && owner.id == self->owner;
 }
 
 /* The kernel's interface below a port that stands on one. */
@@ -182,7 +194,7 @@ static void ethdev_counters(struct tpa_netdev *device, struct tpa_netdev_counter
     struct tpa_netdev_ethdev *self = ethdev_of(device);
     struct rte_eth_stats stats = {0};
 
-    if (rte_eth_stats_get(self->port_id, &stats) == 0) {
+    if (is_ours(self) && rte_eth_stats_get(self->port_id, &stats) == 0) {
         counters->rx_packets += stats.ipackets;
         counters->rx_bytes += stats.ibytes;
         counters->tx_packets += stats.opackets;
@@ -250,7 +262,7 @@ static bool read_key(struct tpa_netdev_ethdev *self)
     struct rte_eth_rss_conf conf = {.rss_key = self->steering.key,
                                     .rss_key_len = TPA_NETDEV_RSS_KEY_MAX};
 
-    if (self->port.hash_key_size == 0 || self->port.hash_key_size > TPA_NETDEV_RSS_KEY_MAX)
+    if (self->port.hash_key_size > TPA_NETDEV_RSS_KEY_MAX)
         return false;
     if (rte_eth_dev_rss_hash_conf_get(self->port_id, &conf) != 0)
         return false;
@@ -285,7 +297,9 @@ void tpa_netdev_ethdev_read_steering(struct tpa_netdev_ethdev *self)
     memset(&self->steering, 0, sizeof(self->steering));
     if (self->info.rx_queue_count < 2 || !read_key(self) || !read_table(self))
         return;
-    self->steering.key_length = self->port.hash_key_size;
+    /* Drivers that don't say mean the size that was once the only one. */
+    self->steering.key_length =
+        self->port.hash_key_size != 0 ? self->port.hash_key_size : TPA_BASE_TOEPLITZ_KEY_SIZE;
     self->info.capabilities |= TPA_NETDEV_RX_STEERING;
 }
 
@@ -335,8 +349,9 @@ static void ethdev_stop(struct tpa_netdev *device)
 
     if (!self->started)
         return;
-    rte_eth_dev_stop(self->port_id);
     self->started = false;
+    if (is_ours(self))
+        rte_eth_dev_stop(self->port_id);
 }
 
 static void ethdev_close(struct tpa_netdev *device)
@@ -344,9 +359,12 @@ static void ethdev_close(struct tpa_netdev *device)
     struct tpa_netdev_ethdev *self = ethdev_of(device);
 
     ethdev_stop(device);
-    rte_eth_dev_callback_unregister(self->port_id, RTE_ETH_EVENT_INTR_RMV, on_removal, self);
-    rte_eth_dev_owner_unset(self->port_id, self->owner);
-    rte_eth_dev_close(self->port_id);
+    if (is_ours(self)) {
+        rte_eth_dev_callback_unregister(self->port_id, RTE_ETH_EVENT_INTR_RMV, on_removal, self);
+        rte_eth_dev_callback_unregister(self->port_id, RTE_ETH_EVENT_DESTROY, on_removal, self);
+        rte_eth_dev_owner_unset(self->port_id, self->owner);
+        rte_eth_dev_close(self->port_id);
+    }
     free(self);
 }
 
