@@ -103,44 +103,45 @@ static void disarm(char *text, size_t length)
     }
 }
 
-TPA_BASE_PRINTF(4, 0)
-static void write_line(const struct tpa_base_log *log, uint64_t now, int level, const char *format,
-                       va_list arguments)
+/* Writes `text`, of which `wanted` characters were to be written, and more than fit may be missing.
+ */
+static void write_line(const struct tpa_base_log *log, uint64_t now, int level, const char *text,
+                       size_t wanted)
 {
     static const char cut[] = "...";
-    char line[TPA_BASE_LOG_LINE_MAX + 1];
+    char line[TPA_BASE_LOG_LINE_MAX];
     size_t start = format_stamp(line, sizeof(line), now, level);
-    size_t room = TPA_BASE_LOG_LINE_MAX - start - 1; /* for text; one more for the newline */
-    int wanted = vsnprintf(line + start, room + 1, format, arguments);
-    size_t length = wanted < 0 ? 0 : (size_t)wanted;
+    size_t room = sizeof(line) - start - 1; /* for the text; the last byte is the newline's */
+    size_t length = TPA_BASE_MIN(wanted, room);
     ssize_t written;
 
-    if (length > room) {
-        memcpy(line + start + room - strlen(cut), cut, strlen(cut));
-        length = room;
-    }
+    memcpy(line + start, text, length);
+    if (wanted > room)
+        memcpy(line + sizeof(line) - sizeof(cut), cut, sizeof(cut) - 1);
     disarm(line + start, length);
     line[start + length] = '\n';
     written = write(log->fd, line, start + length + 1);
     (void)written;
 }
 
-TPA_BASE_PRINTF(4, 5)
-static void write_own_line(const struct tpa_base_log *log, uint64_t now, int level,
-                           const char *format, ...)
+static void write_suppressed(struct tpa_base_log *log, uint64_t now)
 {
-    va_list arguments;
+    uint64_t suppressed = __atomic_exchange_n(&log->suppressed, 0, __ATOMIC_RELAXED);
+    char text[64];
 
-    va_start(arguments, format);
-    write_line(log, now, level, format, arguments);
-    va_end(arguments);
+    if (suppressed == 0)
+        return;
+    write_line(log, now, TPA_BASE_LOG_WARNING, text,
+               (size_t)snprintf(text, sizeof(text), "%" PRIu64 " lines suppressed", suppressed));
 }
 
 void tpa_base_log_write(struct tpa_base_log *log, int level, const char *format, ...)
 {
     int saved_errno = errno;
-    uint64_t now, suppressed;
+    char text[TPA_BASE_LOG_LINE_MAX];
     va_list arguments;
+    uint64_t now;
+    int wanted;
 
     if (!tpa_base_log_enabled(log, level) || log->fd < 0)
         return;
@@ -149,11 +150,10 @@ void tpa_base_log_write(struct tpa_base_log *log, int level, const char *format,
         __atomic_fetch_add(&log->suppressed, 1, __ATOMIC_RELAXED);
         return;
     }
-    suppressed = __atomic_exchange_n(&log->suppressed, 0, __ATOMIC_RELAXED);
-    if (suppressed > 0)
-        write_own_line(log, now, TPA_BASE_LOG_WARNING, "%" PRIu64 " lines suppressed", suppressed);
+    write_suppressed(log, now);
     va_start(arguments, format);
-    write_line(log, now, level, format, arguments);
+    wanted = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    write_line(log, now, level, text, wanted < 0 ? 0 : (size_t)wanted);
     errno = saved_errno;
 }

@@ -143,48 +143,81 @@ Test(cursor, fail_is_like_reading_past_the_end)
     cr_assert_eq(tpa_base_cursor_remaining(&cursor), 0);
 }
 
-/*
- * Any sequence of calls over a heap block of exactly that size: the sanitizers see a stray byte,
- * and the model (how many bytes have been consumed) says what must succeed.
- */
+/* A cursor over 0x5a bytes, and what must have become of it. */
+struct walk {
+    struct tpa_base_cursor cursor;
+    size_t remaining;
+    bool failed;
+};
+
+enum call {
+    READ_U8,
+    READ_BE16,
+    READ_BE32,
+    READ_BE64,
+    SKIP,
+    COPY,
+    SUB,
+    CALLS
+};
+
+static void expect(struct walk *walk, size_t wanted)
+{
+    walk->failed = walk->failed || wanted > walk->remaining;
+    walk->remaining = walk->failed ? 0 : walk->remaining - wanted;
+}
+
+static void take(struct walk *walk, enum call call, size_t length)
+{
+    static const size_t sizes[] = {
+        [READ_U8] = 1, [READ_BE16] = 2, [READ_BE32] = 4, [READ_BE64] = 8};
+    static const uint64_t values[] = {0x5a, 0x5a5a, 0x5a5a5a5a, 0x5a5a5a5a5a5a5a5a};
+    uint64_t value = 0;
+    uint8_t sink[64];
+
+    expect(walk, call <= READ_BE64 ? sizes[call] : length);
+    switch (call) {
+    case READ_U8:
+        value = tpa_base_cursor_u8(&walk->cursor);
+        break;
+    case READ_BE16:
+        value = tpa_base_cursor_be16(&walk->cursor);
+        break;
+    case READ_BE32:
+        value = tpa_base_cursor_be32(&walk->cursor);
+        break;
+    case READ_BE64:
+        value = tpa_base_cursor_be64(&walk->cursor);
+        break;
+    case SKIP:
+        tpa_base_cursor_skip(&walk->cursor, length);
+        break;
+    case COPY:
+        tpa_base_cursor_copy(&walk->cursor, sink, length);
+        break;
+    default:
+        tpa_base_cursor_sub(&walk->cursor, length);
+    }
+    cr_assert_eq(value, call <= READ_BE64 && !walk->failed ? values[call] : 0);
+    cr_assert_eq(tpa_base_cursor_ok(&walk->cursor), !walk->failed);
+    cr_assert_eq(tpa_base_cursor_remaining(&walk->cursor), walk->remaining);
+}
+
+/* Any sequence of calls over a heap block of exactly that size: sanitizers see a stray byte. */
 Test(cursor, random_walks_stay_inside)
 {
     struct tpa_base_random random;
 
     tpa_base_random_seed(&random, 1);
     for (int round = 0; round < 20000; round++) {
-        size_t length = tpa_base_random_below(&random, 40);
-        uint8_t *bytes = malloc(length + 1) /* so that 0 gives a block too */;
-        struct tpa_base_cursor cursor = tpa_base_cursor_make(bytes + 1, length);
-        uint8_t sink[64];
-        size_t used = 0;
-        bool failed = false;
+        size_t length = 1 + tpa_base_random_below(&random, 40);
+        uint8_t *bytes = malloc(length);
+        struct walk walk = {tpa_base_cursor_make(bytes, length), length, false};
 
-        memset(bytes, 0x5a, length + 1);
-        for (int step = 0; step < 12; step++) {
-            size_t want = tpa_base_random_below(&random, 20);
-            uint64_t call = tpa_base_random_below(&random, 7);
-
-            want = call == 0 ? 1 : call == 1 ? 2 : call == 2 ? 4 : call == 3 ? 8 : want;
-            failed = failed || want > length - used;
-            used = failed ? length : used + want;
-            if (call == 0)
-                cr_assert_eq(tpa_base_cursor_u8(&cursor), failed ? 0 : 0x5a);
-            else if (call == 1)
-                cr_assert_eq(tpa_base_cursor_be16(&cursor), failed ? 0 : 0x5a5a);
-            else if (call == 2)
-                cr_assert_eq(tpa_base_cursor_be32(&cursor), failed ? 0 : 0x5a5a5a5a);
-            else if (call == 3)
-                cr_assert_eq(tpa_base_cursor_be64(&cursor), failed ? 0 : 0x5a5a5a5a5a5a5a5a);
-            else if (call == 4)
-                tpa_base_cursor_skip(&cursor, want);
-            else if (call == 5)
-                tpa_base_cursor_copy(&cursor, sink, want);
-            else
-                tpa_base_cursor_sub(&cursor, want);
-            cr_assert_eq(tpa_base_cursor_ok(&cursor), !failed);
-            cr_assert_eq(tpa_base_cursor_remaining(&cursor), length - used);
-        }
+        memset(bytes, 0x5a, length);
+        for (int step = 0; step < 12; step++)
+            take(&walk, (enum call)tpa_base_random_below(&random, CALLS),
+                 tpa_base_random_below(&random, 20));
         free(bytes);
     }
 }

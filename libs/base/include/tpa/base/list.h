@@ -18,6 +18,8 @@ struct tpa_base_list {
     struct tpa_base_list *prev; /* 8 */
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name that is declared takes none. */
+
 /* Walks the nodes in order. The body must not unlink `node`. */
 #define TPA_BASE_LIST_FOREACH(node, head) \
     for (struct tpa_base_list *node = (head)->next; node != (head); node = node->next)
@@ -26,6 +28,8 @@ struct tpa_base_list {
 #define TPA_BASE_LIST_FOREACH_SAFE(node, following, head)                                    \
     for (struct tpa_base_list *node = (head)->next, *following = node->next; node != (head); \
          node = following, following = node->next)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Makes an empty list out of a head. */
 static inline void tpa_base_list_init(struct tpa_base_list *head)
@@ -104,8 +108,11 @@ static inline struct tpa_base_list *tpa_base_list_pop_front(struct tpa_base_list
 {
     struct tpa_base_list *node = tpa_base_list_first(head);
 
-    if (node != NULL)
-        tpa_base_list_remove(node);
+    if (node == NULL)
+        return NULL;
+    head->next = node->next;
+    node->next->prev = head;
+    tpa_base_list_node_init(node);
     return node;
 }
 
@@ -137,8 +144,10 @@ struct tpa_base_queue {
 };
 
 /* Walks the nodes in order. The body must not change the queue. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name that is declared takes none. */
 #define TPA_BASE_QUEUE_FOREACH(node, queue) \
     for (struct tpa_base_queue_node *node = (queue)->first; node != NULL; node = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void tpa_base_queue_init(struct tpa_base_queue *queue)
 {
