@@ -16,32 +16,43 @@ struct loader {
     struct tpa_cfg_error *error;
 };
 
-static int misplaced_selector(struct loader *loader, const struct tpa_cfg_option *option)
+/* A section is about instance 0 until its first line says otherwise. */
+static int apply_selector(struct loader *loader, const struct tpa_cfg_option *option,
+                          const struct tpa_cfg_setting *setting)
 {
-    return tpa_cfg_fail(loader->error, TPA_EMALFORMED,
-                        "%s has to be the first option of its section", option->name);
+    if (!setting->is_first)
+        return tpa_cfg_fail(loader->error, TPA_EMALFORMED,
+                            "%s has to be the first option of its section", option->name);
+
+    int result = tpa_cfg_set_option(loader->registry, option, 0, setting->value, loader->error);
+
+    if (result < 0)
+        return result;
+    return tpa_cfg_select(option, setting->value, &loader->instance, loader->error);
+}
+
+static int apply_setting(struct loader *loader, const struct tpa_cfg_setting *setting)
+{
+    const struct tpa_cfg_option *option =
+        tpa_cfg_find_parts(loader->registry, setting->section, strlen(setting->section),
+                           setting->key, strlen(setting->key));
+
+    if (setting->is_first)
+        loader->instance = 0;
+    if (option == NULL)
+        return tpa_cfg_fail(loader->error, TPA_ENOENT, "invalid option name: %s.%s",
+                            setting->section, setting->key);
+    if (option->type == TPA_CFG_SELECTOR)
+        return apply_selector(loader, option, setting);
+    return tpa_cfg_set_option(loader->registry, option, loader->instance, setting->value,
+                              loader->error);
 }
 
 static int apply(void *context, const struct tpa_cfg_setting *setting)
 {
     struct loader *loader = context;
-    const struct tpa_cfg_option *option =
-        tpa_cfg_find_parts(loader->registry, setting->section, strlen(setting->section),
-                           setting->key, strlen(setting->key));
-    int result;
+    int result = apply_setting(loader, setting);
 
-    if (setting->is_first)
-        loader->instance = 0;
-    if (option == NULL)
-        result = tpa_cfg_fail(loader->error, TPA_ENOENT, "invalid option name: %s.%s",
-                              setting->section, setting->key);
-    else if (option->type == TPA_CFG_SELECTOR && !setting->is_first)
-        result = misplaced_selector(loader, option);
-    else
-        result = tpa_cfg_set_option(loader->registry, option, loader->instance, setting->value,
-                                    loader->error);
-    if (result == TPA_OK && option->type == TPA_CFG_SELECTOR)
-        result = tpa_cfg_select(option, setting->value, &loader->instance, loader->error);
     if (result < 0)
         loader->error->line = setting->line;
     return result;

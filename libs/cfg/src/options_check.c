@@ -96,8 +96,8 @@ static bool has_address(const struct tpa_cfg_net *net, const struct tpa_base_add
 }
 
 /*
- * Can the gateway be reached without a gateway? Where an address is alone in its subnet (/32, /128, as
- * clouds hand them out), a gateway has to be outside of it.
+ * Can the gateway be reached without a gateway? Where an address is alone in its subnet (/32, /128,
+ * as clouds hand them out), a gateway has to be outside of it.
  */
 static bool is_on_link(const struct tpa_cfg_net *net, const struct tpa_base_address *gateway)
 {

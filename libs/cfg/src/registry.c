@@ -227,20 +227,20 @@ static void format_option(const struct tpa_cfg_registry *registry,
         tpa_cfg_value_format(option, tpa_cfg_field(registry, option, instance), text);
 }
 
-int tpa_cfg_get(const struct tpa_cfg_registry *registry, const char *name, char *bytes, size_t size)
+int tpa_cfg_get(const struct tpa_cfg_registry *registry, const char *name, char *text, size_t size)
 {
     uint32_t instance;
     const struct tpa_cfg_option *option = tpa_cfg_find(registry, name, &instance);
-    struct tpa_cfg_text text = {.bytes = bytes, .size = size};
+    struct tpa_cfg_text value = {.bytes = text, .size = size};
 
     if (option == NULL)
         return TPA_ENOENT;
     if (size == 0)
         return TPA_ENOSPC;
 
-    bytes[0] = '\0';
-    format_option(registry, option, instance, &text);
-    return text.is_cut ? TPA_ENOSPC : (int)text.length;
+    text[0] = '\0';
+    format_option(registry, option, instance, &value);
+    return value.is_cut ? TPA_ENOSPC : (int)value.length;
 }
 
 static void full_name(const struct tpa_cfg_option *option, uint32_t instance,
@@ -258,18 +258,18 @@ static void full_name(const struct tpa_cfg_option *option, uint32_t instance,
 
 const struct tpa_cfg_option *tpa_cfg_next(const struct tpa_cfg_registry *registry,
                                           uint64_t *position, char name[TPA_CFG_NAME_SIZE],
-                                          char bytes[TPA_CFG_VALUE_SIZE])
+                                          char text[TPA_CFG_VALUE_SIZE])
 {
     for (; *position / TPA_CFG_REPEAT_MAX < registry->count; ++*position) {
         const struct tpa_cfg_option *option = &registry->options[*position / TPA_CFG_REPEAT_MAX];
         uint32_t instance = (uint32_t)(*position % TPA_CFG_REPEAT_MAX);
-        struct tpa_cfg_text text = {.bytes = bytes, .size = TPA_CFG_VALUE_SIZE};
+        struct tpa_cfg_text value = {.bytes = text, .size = TPA_CFG_VALUE_SIZE};
 
         if (!(tpa_cfg_shown(registry, option) & 1u << instance))
             continue;
-        bytes[0] = '\0';
+        text[0] = '\0';
         full_name(option, instance, name);
-        format_option(registry, option, instance, &text);
+        format_option(registry, option, instance, &value);
         ++*position;
         return option;
     }

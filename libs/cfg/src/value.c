@@ -188,11 +188,12 @@ bool tpa_cfg_value_parse(const struct tpa_cfg_option *option, const char *value,
     return false;
 }
 
+TPA_BASE_STATIC_ASSERT(TPA_BASE_SIZE_TEXT == TPA_BASE_TIME_TEXT, "one buffer serves both");
+
 static void format_number(const struct tpa_cfg_option *option, uint64_t number,
                           struct tpa_cfg_text *text)
 {
-    char unit_text[TPA_BASE_SIZE_TEXT > TPA_BASE_TIME_TEXT ? TPA_BASE_SIZE_TEXT
-                                                           : TPA_BASE_TIME_TEXT];
+    char unit_text[TPA_BASE_SIZE_TEXT];
 
     if (option->word != NULL && number == option->word_value)
         tpa_cfg_text_add(text, "%s", option->word);

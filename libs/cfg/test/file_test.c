@@ -35,7 +35,7 @@ static void refuse(const char *text, uint32_t line, const char *expected)
     cr_assert_str_eq(error.text, expected, "%s: %s", text, error.text);
     cr_assert_eq(error.line, line, "%s: line %u", text, error.line);
     cr_assert_str_eq(error.file, "toy.cfg");
-    cr_assert_eq(memcmp(&toy, &before, sizeof(toy)), 0, "%s", text);
+    cr_assert(toy_is_same(&toy, &before), "%s", text);
 }
 
 Test(file, the_usual_form)
@@ -196,9 +196,11 @@ Test(file, a_value_is_bounded)
     static char text[2 * TPA_CFG_VALUE_SIZE];
 
     for (int quoted = 0; quoted <= 1; quoted++) {
-        strcpy(text, quoted ? "toy {\n long-text = \"" : "toy {\n long-text = ");
-        memset(text + strlen(text), 'v', TPA_CFG_VALUE_SIZE);
-        strcpy(strchr(text, 'v') + TPA_CFG_VALUE_SIZE, quoted ? "\"\n}" : "\n}");
+        const char *quote = quoted ? "\"" : "";
+        int length = sprintf(text, "toy {\n long-text = %s", quote);
+
+        memset(text + length, 'v', TPA_CFG_VALUE_SIZE);
+        sprintf(text + length + TPA_CFG_VALUE_SIZE, "%s\n}", quote);
         refuse(text, 2, "value of toy.long-text is longer than 4095 characters");
     }
 }

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,16 +157,16 @@ Test(options, values_at_and_past_their_limits)
             option->type != TPA_CFG_TIME)
             continue;
 
-        snprintf(text, sizeof(text), "%llu", (unsigned long long)(option->maximum / unit));
+        snprintf(text, sizeof(text), "%" PRIu64, option->maximum / unit);
         set(option->name, text);
-        snprintf(text, sizeof(text), "%llu", (unsigned long long)(option->minimum / unit));
+        snprintf(text, sizeof(text), "%" PRIu64, option->minimum / unit);
         set(option->name, text);
-        snprintf(text, sizeof(text), "%llu", (unsigned long long)(option->maximum / unit + 1));
+        snprintf(text, sizeof(text), "%" PRIu64, option->maximum / unit + 1);
         cr_assert_eq(tpa_cfg_set(&registry, option->name, text, &error), TPA_EINVAL, "%s = %s",
                      option->name, text);
         if (option->minimum == 0)
             continue;
-        snprintf(text, sizeof(text), "%llu", (unsigned long long)(option->minimum / unit - 1));
+        snprintf(text, sizeof(text), "%" PRIu64, option->minimum / unit - 1);
         cr_assert_eq(tpa_cfg_set(&registry, option->name, text, &error), TPA_EINVAL, "%s = %s",
                      option->name, text);
     }
@@ -310,5 +311,13 @@ Test(options, the_dump_of_all_options_sets_them_again)
     tpa_cfg_options_init(&other, &copy);
     cr_assert_eq(tpa_cfg_load_text(&other, "dump", text, strlen(text), &error), 0, "%u: %s",
                  error.line, error.text);
-    cr_assert_eq(memcmp(&options, &copy, sizeof(options)), 0);
+    cr_assert_eq(options.net_seen, copy.net_seen);
+
+    char name[TPA_CFG_NAME_SIZE], value[TPA_CFG_VALUE_SIZE], other_value[TPA_CFG_VALUE_SIZE];
+    uint64_t position = 0;
+
+    while (tpa_cfg_next(&registry, &position, name, value) != NULL) {
+        cr_assert_geq(tpa_cfg_get(&other, name, other_value, sizeof(other_value)), 0);
+        cr_assert_str_eq(value, other_value, "%s", name);
+    }
 }

@@ -52,3 +52,16 @@ int toy_load(struct tpa_cfg_registry *registry, const char *text, struct tpa_cfg
 {
     return tpa_cfg_load_text(registry, "toy.cfg", text, strlen(text), error);
 }
+
+/* Both were zeroed with their padding when they were made. */
+bool toy_is_same(const struct toy *a, const struct toy *b)
+{
+    const unsigned char *a_bytes = (const unsigned char *)a;
+    const unsigned char *b_bytes = (const unsigned char *)b;
+
+    for (size_t i = 0; i < sizeof(*a); i++) {
+        if (a_bytes[i] != b_bytes[i])
+            return false;
+    }
+    return true;
+}

@@ -39,6 +39,9 @@ extern const uint32_t toy_option_count;
 
 void toy_init(struct tpa_cfg_registry *registry, struct toy *toy);
 
+/* Are all settings of both the same, byte for byte? */
+bool toy_is_same(const struct toy *a, const struct toy *b);
+
 /* Loads a text under the name "toy.cfg". */
 int toy_load(struct tpa_cfg_registry *registry, const char *text, struct tpa_cfg_error *error);
 

@@ -193,22 +193,22 @@ const char *tpa_stats_trace_name(unsigned int kind)
     return kind < TPA_BASE_TRACE_COUNT ? trace_kinds[kind].name : "unknown";
 }
 
-size_t tpa_stats_trace_format(const struct tpa_stats_trace_event *event, char *bytes, size_t size)
+size_t tpa_stats_trace_format(const struct tpa_stats_trace_event *event, char *text, size_t size)
 {
-    struct text text = {.bytes = bytes, .size = size};
+    struct text line = {.bytes = text, .size = size};
 
     if (size == 0)
         return 0;
 
     if (event->kind < TPA_BASE_TRACE_COUNT) {
-        append(&text, "%s: ", trace_kinds[event->kind].name);
-        append_arguments(&text, trace_kinds[event->kind].format, event->argument);
+        append(&line, "%s: ", trace_kinds[event->kind].name);
+        append_arguments(&line, trace_kinds[event->kind].format, event->argument);
     } else {
-        append(&text, "unknown event %u:", event->kind);
+        append(&line, "unknown event %u:", event->kind);
         for (unsigned int i = 0; i < 4; i++)
-            append(&text, " 0x%" PRIx64, event->argument[i]);
+            append(&line, " 0x%" PRIx64, event->argument[i]);
     }
-    return text.length;
+    return line.length;
 }
 
 int tpa_stats_trace_print(const struct tpa_stats_trace_event *events, uint32_t count, FILE *stream)
