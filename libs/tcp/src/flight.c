@@ -228,9 +228,9 @@ static int split(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_worker *wo
 static bool can_extend(const struct tpa_tcp_flight_ranges *ranges,
                        const struct tpa_tcp_flight_range *range, uint32_t flags, uint64_t now)
 {
-    if ((range->flags & ~(uint32_t)TPA_TCP_RANGE_MIXED) != flags)
-        return false;
-    return range->sent == now || ranges->count >= TPA_TCP_FLIGHT_RANGES_TIMED;
+    if (ranges->count < TPA_TCP_FLIGHT_RANGES_TIMED)
+        return range->flags == flags && range->sent == now;
+    return (range->flags & ~(uint32_t)TPA_TCP_RANGE_MIXED) == flags;
 }
 
 static void touch(struct tpa_tcp_flight_range *range, uint64_t now)
@@ -323,6 +323,15 @@ void tpa_tcp_flight_acknowledged(struct tpa_tcp_flight *flight,
         state_free(flight, worker);
 }
 
+/* `range` takes in a neighbour: flags of either are flags of both. */
+static void absorb(struct tpa_tcp_flight_range *range, const struct tpa_tcp_flight_range *other)
+{
+    range->flags |= other->flags;
+    if (range->sent != other->sent)
+        range->flags |= TPA_TCP_RANGE_MIXED;
+    range->sent = TPA_BASE_MAX(range->sent, other->sent);
+}
+
 /* Makes the ranges [from, to) one SACKed range, together with SACKed neighbours. */
 static void merge_sacked(struct tpa_tcp_flight *flight, unsigned int from, unsigned int to)
 {
@@ -332,11 +341,8 @@ static void merge_sacked(struct tpa_tcp_flight *flight, unsigned int from, unsig
         from--;
     if (to < ranges->count && (at(ranges, to)->flags & TPA_TCP_RANGE_SACKED) != 0)
         to++;
-    for (unsigned int i = from + 1; i < to; i++) {
-        if (at(ranges, i)->sent > at(ranges, from)->sent)
-            at(ranges, from)->sent = at(ranges, i)->sent;
-        at(ranges, from)->flags |= at(ranges, i)->flags & TPA_TCP_RANGE_EVER_RETRANSMITTED;
-    }
+    for (unsigned int i = from + 1; i < to; i++)
+        absorb(at(ranges, from), at(ranges, i));
     remove_ranges(ranges, from + 1, to);
 }
 
@@ -344,6 +350,7 @@ static void merge_sacked(struct tpa_tcp_flight *flight, unsigned int from, unsig
 static void mark_sacked(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_worker *worker,
                         uint32_t left, uint32_t right, struct tpa_tcp_flight_acked *acked)
 {
+    const uint32_t remembered = TPA_TCP_RANGE_EVER_RETRANSMITTED | TPA_TCP_RANGE_MIXED;
     unsigned int index = find(flight, left);
     unsigned int from;
 
@@ -367,8 +374,7 @@ static void mark_sacked(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_wor
         range = at(flight->ranges, index);
         note_delivered(range, length_of(flight, index), acked);
         acked->sack_new = true;
-        set_flags(flight, index,
-                  TPA_TCP_RANGE_SACKED | (range->flags & TPA_TCP_RANGE_EVER_RETRANSMITTED));
+        set_flags(flight, index, TPA_TCP_RANGE_SACKED | (range->flags & remembered));
     }
     if (index > from)
         merge_sacked(flight, from, index);
@@ -485,10 +491,7 @@ static void merge_alike(struct tpa_tcp_flight_ranges *ranges)
             *at(ranges, ++kept) = *range;
             continue;
         }
-        last->flags |= range->flags;
-        touch(last, TPA_BASE_MAX(last->sent, range->sent));
-        if (last->sent != range->sent)
-            last->flags |= TPA_TCP_RANGE_MIXED;
+        absorb(last, range);
     }
     ranges->count = (uint16_t)(kept + 1);
 }
