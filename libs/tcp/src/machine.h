@@ -28,9 +28,9 @@ enum tpa_tcp_connection_flag {
     TPA_TCP_NODELAY = 1 << 3,
     TPA_TCP_PASSIVE = 1 << 4, /* came from LISTEN (MUST-11) */
     /* The owner's wishes. */
-    TPA_TCP_ORPHAN = 1 << 5,     /* the owner has closed it */
-    TPA_TCP_FIN_QUEUED = 1 << 6, /* a FIN stands at send_queue.end */
-    TPA_TCP_WANTS_ROOM = 1 << 7, /* a send was refused: WRITABLE is due when room is back */
+    TPA_TCP_ORPHAN = 1 << 5,       /* the owner has closed it */
+    TPA_TCP_FIN_QUEUED = 1 << 6,   /* a FIN stands at send_queue.end */
+    TPA_TCP_WANTS_ROOM = 1 << 7,   /* a send was refused: WRITABLE is due when room is back */
     TPA_TCP_WANTS_MEMORY = 1 << 8, /* the same, for want of memory: try in the next step */
     /* To be sent by the next output. */
     TPA_TCP_SEND_ACK = 1 << 9,
@@ -111,9 +111,8 @@ static inline uint32_t tpa_tcp_send_end(const struct tpa_tcp_connection *connect
 /* Sequence numbers that wait to be sent for the first time: data and FIN. */
 static inline uint32_t tpa_tcp_unsent(const struct tpa_tcp_connection *connection)
 {
-    return tpa_tcp_may_transmit(connection)
-               ? tpa_tcp_send_end(connection) - connection->flight.nxt
-               : 0;
+    return tpa_tcp_may_transmit(connection) ? tpa_tcp_send_end(connection) - connection->flight.nxt
+                                            : 0;
 }
 
 /* The FIN was sent and acknowledged. */
@@ -144,6 +143,11 @@ static inline uint64_t tpa_tcp_rto(const struct tpa_tcp_worker *worker,
     return tpa_tcp_rtt_rto(&connection->rtt, worker->config->rto_min, worker->config->rto_max);
 }
 
+/* What the owner of a connection that it has closed still wants to know. */
+#define TPA_TCP_SIGNALS_TO_ORPHANS                                                \
+    (TPA_TCP_SIGNAL_CLOSED | TPA_TCP_SIGNAL_TIME_WAIT | TPA_TCP_SIGNAL_PROGRESS | \
+     TPA_TCP_SIGNAL_SUSPECT)
+
 /* signal.c */
 void tpa_tcp_signal(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                     uint32_t signals);
@@ -165,13 +169,14 @@ void tpa_tcp_terminate_with_reset(struct tpa_tcp_worker *worker,
                                   struct tpa_tcp_connection *connection, int error, uint64_t now);
 
 /* negotiate.c: what the SYNs agree on. */
-void tpa_tcp_negotiate(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
-                       const struct tpa_tcp_segment *syn);
-/* The MSS that we announce (RFC 6691), and the effective one after the MTU or the peer's changed. */
+/* A SYN came: what it says about the peer's numbers, options and window. */
+void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             const struct tpa_tcp_segment *syn);
+/* The MSS that we announce (RFC 6691), and the effective one after the MTU or the peer's changed.
+ */
 uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
                                const struct tpa_tcp_connection *connection);
-void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker,
-                        struct tpa_tcp_connection *connection);
+void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection);
 
 /* receive_window.c */
 /* Bytes from rcv_nxt that there is room for now. */
@@ -180,12 +185,15 @@ uint32_t tpa_tcp_receive_room(const struct tpa_tcp_worker *worker,
 /* The window field of a segment to be sent now; moves rcv_adv. */
 uint16_t tpa_tcp_offer_window(const struct tpa_tcp_worker *worker,
                               struct tpa_tcp_connection *connection);
+/* The same for a SYN, where it is not scaled. */
+uint16_t tpa_tcp_syn_window(const struct tpa_tcp_worker *worker,
+                            const struct tpa_tcp_connection *connection);
 /* The reader made room: an update goes out if it is worth one. */
 void tpa_tcp_receive_room_grew(struct tpa_tcp_worker *worker,
                                struct tpa_tcp_connection *connection);
 
-/* input*.c: the steps of RFC 9293 3.10.7. Those that return bool: false = stop, the segment is to be
- * freed for the reason that was counted. */
+/* input*.c: the steps of RFC 9293 3.10.7. Those that return bool: false = stop, the segment is to
+ * be freed for the reason that was counted. */
 void tpa_tcp_input_drop(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                         const struct tpa_tcp_segment *segment, enum tpa_base_drop reason,
                         uint64_t now);
@@ -197,6 +205,16 @@ bool tpa_tcp_input_syn_sent(struct tpa_tcp_worker *worker, struct tpa_tcp_connec
                             const struct tpa_tcp_segment *segment, uint64_t now);
 /* The ACK step of SYN-RECEIVED. True: established. */
 bool tpa_tcp_input_syn_received(struct tpa_tcp_worker *worker,
+                                struct tpa_tcp_connection *connection,
+                                const struct tpa_tcp_segment *segment, uint64_t now);
+/* The SYN that made the connection SYN-RECEIVED, once more: our SYN-ACK was lost, or it is the
+ * peer's SYN-ACK of a simultaneous open. True: established. */
+static inline bool tpa_tcp_is_repeated_syn(const struct tpa_tcp_connection *connection,
+                                           const struct tpa_tcp_segment *segment)
+{
+    return (segment->flags & TPA_TCP_SYN) != 0 && segment->seq + 1 == connection->rcv_nxt;
+}
+bool tpa_tcp_input_repeated_syn(struct tpa_tcp_worker *worker,
                                 struct tpa_tcp_connection *connection,
                                 const struct tpa_tcp_segment *segment, uint64_t now);
 bool tpa_tcp_input_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
@@ -223,9 +241,8 @@ void tpa_tcp_start_retransmit_timer(struct tpa_tcp_worker *worker,
                                     struct tpa_tcp_connection *connection, uint64_t now);
 void tpa_tcp_start_ack_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              uint64_t now);
-void tpa_tcp_start_state_timer(struct tpa_tcp_worker *worker,
-                               struct tpa_tcp_connection *connection, uint64_t delay,
-                               uint64_t now);
+void tpa_tcp_start_state_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                               uint64_t delay, uint64_t now);
 void tpa_tcp_start_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              uint64_t now);
 void tpa_tcp_stop_timers(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection);

@@ -2,8 +2,8 @@
  * The layout of a connection, for its owner to embed. Only TCP reads or writes the fields.
  *
  * Sequence numbers that can be derived aren't stored: SND.UNA and SND.NXT are the ends of the
- * flight, what is queued lies in [send_queue.start, send_queue.end), a FIN that was asked for has the
- * number send_queue.end, RCV.WND is rcv_adv - rcv_nxt.
+ * flight, what is queued lies in [send_queue.start, send_queue.end), a FIN that was asked for has
+ * the number send_queue.end, RCV.WND is rcv_adv - rcv_nxt.
  */
 #ifndef TPA_TCP_CONNECTION_LAYOUT_H
 #define TPA_TCP_CONNECTION_LAYOUT_H
@@ -78,7 +78,7 @@ struct tpa_tcp_connection {
     uint8_t reserved[5];
 };
 
-#define TPA_TCP_CONNECTION_AT(field, offset)                                   \
+#define TPA_TCP_CONNECTION_AT(field, offset)                                     \
     TPA_BASE_STATIC_ASSERT(offsetof(struct tpa_tcp_connection, field) == offset, \
                            "offset of " #field)
 TPA_TCP_CONNECTION_AT(receive_queue, 72);

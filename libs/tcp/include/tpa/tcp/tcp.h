@@ -147,7 +147,7 @@ enum tpa_tcp_flag {
     TPA_TCP_CWR = 128,
 };
 
-#define TPA_TCP_SACK_BLOCKS_MAX 4 /* what 40 bytes of options have room for */
+#define TPA_TCP_SACK_BLOCKS_MAX   4 /* what 40 bytes of options have room for */
 #define TPA_TCP_WINDOW_SCALE_NONE 0xff
 
 struct tpa_tcp_sack_block {

@@ -1,0 +1,79 @@
+/*
+ * What the two SYNs agree on: MSS (RFC 9293 3.7.1, RFC 6691), window scale and timestamps (RFC
+ * 7323), SACK (RFC 2018).
+ */
+#include "machine.h"
+
+/* TCP's own header without options. */
+#define HEADER TPA_TCP_HEADER_MIN
+
+static uint16_t mtu_mss(const struct tpa_tcp_connection *connection)
+{
+    return (uint16_t)(connection->mtu - connection->ip_header_length - HEADER);
+}
+
+uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
+                               const struct tpa_tcp_connection *connection)
+{
+    uint16_t mss = mtu_mss(connection);
+    uint16_t limit = worker->config->user_mss;
+
+    return limit != 0 ? TPA_BASE_MIN(mss, limit) : mss;
+}
+
+void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
+{
+    uint16_t mss = TPA_BASE_MIN(tpa_tcp_announced_mss(worker, connection), connection->peer_mss);
+
+    if (connection->flags & TPA_TCP_USES_TIMESTAMPS)
+        mss = (uint16_t)(mss - TPA_TCP_OPTION_TIMESTAMP_LENGTH);
+    tpa_tcp_window_set_mss(&connection->window, mss, worker->config->cwnd_initial);
+}
+
+static void negotiate_mss(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                          const struct tpa_tcp_segment *syn)
+{
+    connection->peer_mss =
+        connection->ip_header_length == 20 ? TPA_TCP_MSS_DEFAULT_IPV4 : TPA_TCP_MSS_DEFAULT_IPV6;
+    if (syn->mss != 0)
+        connection->peer_mss = TPA_BASE_MAX(syn->mss, worker->config->mss_min);
+    tpa_tcp_update_mss(worker, connection);
+}
+
+static void negotiate_window_scale(struct tpa_tcp_connection *connection,
+                                   const struct tpa_tcp_segment *syn)
+{
+    if (!(connection->flags & TPA_TCP_USES_WINDOW_SCALE))
+        return;
+    if (syn->window_scale == TPA_TCP_WINDOW_SCALE_NONE) {
+        connection->flags &= ~TPA_TCP_USES_WINDOW_SCALE;
+        connection->rcv_scale = 0;
+        return;
+    }
+    connection->snd_scale = TPA_BASE_MIN(syn->window_scale, TPA_TCP_WINDOW_SCALE_MAX);
+}
+
+static void negotiate_timestamps(struct tpa_tcp_connection *connection,
+                                 const struct tpa_tcp_segment *syn)
+{
+    if (syn->has_timestamp)
+        connection->ts_recent = syn->timestamp;
+    else
+        connection->flags &= ~TPA_TCP_USES_TIMESTAMPS;
+}
+
+void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             const struct tpa_tcp_segment *syn)
+{
+    connection->rcv_nxt = syn->seq + 1;
+    connection->rcv_adv = connection->rcv_nxt + tpa_tcp_syn_window(worker, connection);
+    connection->rcv_acked = connection->rcv_nxt;
+    /* The window of a SYN is never scaled (RFC 7323 section 2.2). */
+    connection->snd_wnd = connection->snd_wnd_max = syn->window;
+    connection->snd_wl1 = syn->seq;
+    negotiate_timestamps(connection, syn);
+    negotiate_window_scale(connection, syn);
+    if (!syn->sack_permitted)
+        connection->flags &= ~TPA_TCP_USES_SACK;
+    negotiate_mss(worker, connection, syn);
+}

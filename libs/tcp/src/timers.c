@@ -1,0 +1,248 @@
+/*
+ * One entry of the wheel serves all timers of a connection. Deadlines that move later leave the
+ * entry where it is: it fires, finds nothing due, and is armed for what is next. So an
+ * acknowledgement that restarts the retransmission timer costs no more than a store.
+ */
+#include <tpa/base/error.h>
+
+#include "machine.h"
+
+/* Connections whose timer is looked at in one call: after a stall the step stays short. */
+#define EXPIRE_MAX 1024
+
+void tpa_tcp_arm(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                 uint64_t deadline)
+{
+    if (!tpa_timer_is_armed(&connection->timer) ||
+        deadline < tpa_timer_deadline(worker->wheel, &connection->timer))
+        tpa_timer_arm(worker->wheel, &connection->timer, deadline);
+}
+
+void tpa_tcp_start_retransmit_timer(struct tpa_tcp_worker *worker,
+                                    struct tpa_tcp_connection *connection, uint64_t now)
+{
+    uint64_t at = now + tpa_tcp_rto(worker, connection);
+
+    connection->retransmit_deadline = tpa_tcp_fine_deadline(at);
+    tpa_tcp_arm(worker, connection, at);
+}
+
+void tpa_tcp_start_ack_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             uint64_t now)
+{
+    uint64_t at = now + worker->config->delayed_ack;
+
+    connection->ack_deadline = tpa_tcp_fine_deadline(at);
+    tpa_tcp_arm(worker, connection, at);
+}
+
+void tpa_tcp_start_state_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                               uint64_t delay, uint64_t now)
+{
+    connection->state_deadline = tpa_tcp_coarse_deadline(now + delay);
+    tpa_tcp_arm(worker, connection, tpa_tcp_coarse_nanoseconds(connection->state_deadline, now));
+}
+
+void tpa_tcp_start_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             uint64_t now)
+{
+    uint64_t idle = (uint64_t)connection->keepalive << TPA_TCP_COARSE_SHIFT;
+
+    if (connection->keepalive != 0)
+        tpa_tcp_start_state_timer(worker, connection, idle, now);
+    else
+        connection->state_deadline = 0;
+}
+
+void tpa_tcp_stop_timers(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
+{
+    connection->retransmit_deadline = 0;
+    connection->ack_deadline = 0;
+    connection->state_deadline = 0;
+    tpa_timer_cancel(worker->wheel, &connection->timer);
+}
+
+/* R2 (MUST-20), or the user time-out (RFC 9293 3.10.8). */
+static bool is_given_up(const struct tpa_tcp_worker *worker,
+                        const struct tpa_tcp_connection *connection, uint8_t retries, uint64_t now)
+{
+    if (worker->config->user_timeout != 0)
+        return tpa_tcp_coarse_elapsed(connection->progress, now) >= worker->config->user_timeout;
+    return connection->probes >= retries;
+}
+
+static void give_up(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                    uint64_t now)
+{
+    int error = connection->soft_error != 0 ? connection->soft_error : TPA_ETIMEDOUT;
+
+    tpa_tcp_terminate(worker, connection, error, now);
+}
+
+static void count_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                          uint64_t now)
+{
+    if (connection->probes < UINT8_MAX)
+        connection->probes++;
+    if (connection->probes >= TPA_TCP_RETRIES_SUSPECT)
+        tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_SUSPECT);
+    tpa_tcp_rtt_back_off(&connection->rtt);
+    tpa_tcp_start_retransmit_timer(worker, connection, now);
+}
+
+static void count_retransmission_timeout(struct tpa_tcp_worker *worker,
+                                         struct tpa_tcp_connection *connection, uint64_t now)
+{
+    worker->counters.retransmission_timeouts++;
+    count_timeout(worker, connection, now);
+    tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_RTO, connection->probes,
+                         tpa_tcp_rto(worker, connection), connection->flight.una,
+                         connection->flight.nxt);
+}
+
+static void handshake_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                              uint64_t now)
+{
+    if (is_given_up(worker, connection, worker->config->syn_retries, now)) {
+        give_up(worker, connection, now);
+        return;
+    }
+    connection->flags |= TPA_TCP_SYN_LOST;
+    count_retransmission_timeout(worker, connection, now);
+    tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_SYN);
+}
+
+/* RFC 9293 3.8.6.1. The window may stay closed for ever as long as the peer answers (MUST-37). */
+static void persist_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                            uint64_t now)
+{
+    if (is_given_up(worker, connection, worker->config->retries, now)) {
+        give_up(worker, connection, now);
+        return;
+    }
+    count_timeout(worker, connection, now);
+    tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_PROBE, connection->probes,
+                         tpa_tcp_rto(worker, connection), 0, 0);
+    tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_PROBE);
+}
+
+/* RFC 6298 sections 5.4 to 5.6, RFC 5681 section 3.1. */
+static void retransmission_timeout(struct tpa_tcp_worker *worker,
+                                   struct tpa_tcp_connection *connection, uint64_t now)
+{
+    struct tpa_tcp_window *window = &connection->window;
+
+    if (is_given_up(worker, connection, worker->config->retries, now)) {
+        give_up(worker, connection, now);
+        return;
+    }
+    window->algorithm->on_rto(window, tpa_tcp_outstanding(connection), connection->probes > 0, now);
+    tpa_tcp_flight_timeout(&connection->flight);
+    connection->recovery = TPA_TCP_RECOVERY_TIMEOUT;
+    connection->recovery_point = connection->flight.nxt;
+    connection->duplicate_acks = 0;
+    connection->flags &= ~TPA_TCP_SEND_FIRST_LOST;
+    count_retransmission_timeout(worker, connection, now);
+    tpa_tcp_schedule(worker, connection);
+}
+
+static void retransmit_timer_expired(struct tpa_tcp_worker *worker,
+                                     struct tpa_tcp_connection *connection, uint64_t now)
+{
+    connection->retransmit_deadline = 0;
+    if (!tpa_tcp_is_synchronized(connection))
+        handshake_timeout(worker, connection, now);
+    else if (connection->snd_wnd == 0 || tpa_tcp_outstanding(connection) == 0)
+        persist_timeout(worker, connection, now);
+    else
+        retransmission_timeout(worker, connection, now);
+}
+
+/* RFC 9293 3.8.4. Where something is outstanding the retransmission timer finds out on its own. */
+static void keepalive_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                              uint64_t now)
+{
+    uint64_t idle = (uint64_t)connection->keepalive << TPA_TCP_COARSE_SHIFT;
+    uint64_t elapsed = tpa_tcp_coarse_elapsed(connection->last_received, now);
+
+    if (connection->keepalive == 0)
+        return;
+    if (connection->retransmit_deadline != 0) {
+        tpa_tcp_start_state_timer(worker, connection, idle, now);
+        return;
+    }
+    if (elapsed < idle) {
+        tpa_tcp_start_state_timer(worker, connection, idle - elapsed, now);
+        return;
+    }
+    if (connection->probes >= worker->config->keepalive_probes) {
+        give_up(worker, connection, now);
+        return;
+    }
+    connection->probes++;
+    tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_KEEPALIVE, connection->probes,
+                         worker->config->keepalive_probes, worker->config->keepalive_interval, 0);
+    tpa_tcp_start_state_timer(worker, connection, worker->config->keepalive_interval, now);
+    tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_KEEPALIVE);
+}
+
+static bool is_orphan_in_fin_wait_2(const struct tpa_tcp_connection *connection)
+{
+    return connection->state == TPA_TCP_FIN_WAIT_2 && (connection->flags & TPA_TCP_ORPHAN) != 0;
+}
+
+static void state_timer_expired(struct tpa_tcp_worker *worker,
+                                struct tpa_tcp_connection *connection, uint64_t now)
+{
+    connection->state_deadline = 0;
+    if (connection->state == TPA_TCP_TIME_WAIT || is_orphan_in_fin_wait_2(connection))
+        tpa_tcp_terminate(worker, connection, TPA_OK, now);
+    else
+        keepalive_timeout(worker, connection, now);
+}
+
+static void ack_timer_expired(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                              uint64_t now)
+{
+    connection->ack_deadline = 0;
+    worker->counters.acks_delayed++;
+    tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_DELAYED_ACK,
+                         worker->config->delayed_ack, connection->rcv_nxt, 0, 0);
+    tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_ACK);
+}
+
+static void rearm(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                  uint64_t now)
+{
+    if (connection->ack_deadline != 0)
+        tpa_tcp_arm(worker, connection, tpa_tcp_fine_nanoseconds(connection->ack_deadline, now));
+    if (connection->retransmit_deadline != 0)
+        tpa_tcp_arm(worker, connection,
+                    tpa_tcp_fine_nanoseconds(connection->retransmit_deadline, now));
+    if (connection->state_deadline != 0)
+        tpa_tcp_arm(worker, connection,
+                    tpa_tcp_coarse_nanoseconds(connection->state_deadline, now));
+}
+
+static void timer_expired(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                          uint64_t now)
+{
+    if (tpa_tcp_fine_due(connection->ack_deadline, now))
+        ack_timer_expired(worker, connection, now);
+    if (tpa_tcp_fine_due(connection->retransmit_deadline, now))
+        retransmit_timer_expired(worker, connection, now);
+    if (tpa_tcp_coarse_due(connection->state_deadline, now))
+        state_timer_expired(worker, connection, now);
+    rearm(worker, connection, now);
+}
+
+void tpa_tcp_expire(struct tpa_tcp_worker *worker, uint64_t now)
+{
+    for (int i = 0; i < EXPIRE_MAX; i++) {
+        struct tpa_timer *timer = tpa_timer_wheel_next_expired(worker->wheel, now);
+
+        if (timer == NULL)
+            return;
+        timer_expired(worker, TPA_BASE_CONTAINER_OF(timer, struct tpa_tcp_connection, timer), now);
+    }
+}
