@@ -107,6 +107,7 @@ TPA_BASE_DECLARATIONS_BEGIN
     X(IPV6_NO_PROTOCOL, "ipv6.no_protocol", "next header without a handler") \
     /* fragments of both families (RFC 815, RFC 5722, RFC 6946) */ \
     X(FRAGMENT_OVERLAP, "fragment.overlap", "fragments overlap: the whole datagram is discarded") \
+    X(FRAGMENT_DUPLICATE, "fragment.duplicate", "fragment that was received before") \
     X(FRAGMENT_TOO_BIG, "fragment.too_big", "datagram would exceed 65,535 bytes") \
     X(FRAGMENT_LENGTH, "fragment.length", \
       "fragment without data, or not a multiple of 8 where it has to be") \
