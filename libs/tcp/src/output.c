@@ -212,7 +212,7 @@ static bool needs_ack_of_its_own(const struct tpa_tcp_connection *connection)
 }
 
 /* What is lost and was not sent again goes before what is new. */
-static bool lost_waits(const struct tpa_tcp_connection *connection)
+static bool lost_waits(struct tpa_tcp_connection *connection)
 {
     uint32_t start, length;
 

@@ -1,0 +1,259 @@
+#include "pair.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include <tpa/base/error.h>
+
+#include "stream.h"
+#include "test/support/pools.h"
+
+#define PACKETS 12000
+
+void pair_prepare(struct pair *pair, uint32_t iss0, uint32_t iss1)
+{
+    static struct tpa_mem_pool *pool;
+
+    if (pool == NULL)
+        pool = tpa_test_pool(PACKETS);
+    memset(pair, 0, sizeof(*pair));
+    pair->pool = pool;
+    pair->iss[0] = iss0;
+    pair->iss[1] = iss1;
+    pair->now = 1000 * SECONDS;
+    pair->delay = 5 * MS;
+    for (unsigned int i = 0; i < 2; i++) {
+        host_prepare(&pair->hosts[i], pool);
+        pair->hosts[i].config.segmentation = false;
+        pair->applications[i].write_size = 10000;
+    }
+    pair->hosts[1].tuple.local = pair->hosts[0].tuple.remote;
+    pair->hosts[1].tuple.remote = pair->hosts[0].tuple.local;
+    pair->hosts[1].tuple.local_port = HOST_PEER_PORT;
+    pair->hosts[1].tuple.remote_port = HOST_PORT;
+}
+
+void pair_open(struct pair *pair)
+{
+    host_start(&pair->hosts[0], pair->now);
+    host_start(&pair->hosts[1], pair->now);
+    host_connect(&pair->hosts[0], pair->iss[0], pair->now);
+}
+
+static void put_on_wire(struct pair *pair, unsigned int to, struct rte_mbuf *packet, uint64_t due)
+{
+    cr_assert_lt(pair->wire_count, PAIR_WIRE_MAX, "the wire is full");
+    pair->wire[pair->wire_count++] = (struct pair_packet){packet, due, pair->order++, to};
+}
+
+static enum fate decide(struct pair *pair, unsigned int from, struct rte_mbuf *packet)
+{
+    struct tpa_tcp_segment segment;
+    unsigned int index = pair->sent[from]++;
+
+    cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &segment), 0, "a malformed segment was sent");
+    return pair->fate != NULL ? pair->fate(pair, from, index, &segment) : FATE_DELIVER;
+}
+
+static void transmit(struct pair *pair, unsigned int from, struct rte_mbuf *packet)
+{
+    unsigned int to = 1 - from;
+    uint64_t due = pair->now + pair->delay;
+
+    switch (decide(pair, from, packet)) {
+    case FATE_DROP:
+        tpa_mem_packet_free(packet);
+        break;
+    case FATE_REPEAT:
+        put_on_wire(pair, to, tpa_mem_packet_copy(pair->pool, packet), due);
+        put_on_wire(pair, to, packet, due);
+        break;
+    case FATE_LATE:
+        put_on_wire(pair, to, packet, due + MS / 10);
+        break;
+    case FATE_DELIVER:
+        put_on_wire(pair, to, packet, due);
+        break;
+    }
+}
+
+static void deliver(struct pair *pair, unsigned int to, struct rte_mbuf *packet)
+{
+    struct host *host = &pair->hosts[to];
+    struct tpa_tcp_segment segment;
+
+    if (to == 1 && host->connection.window.algorithm == NULL) {
+        cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &segment), 0);
+        if ((segment.flags & (TPA_TCP_SYN | TPA_TCP_ACK)) == TPA_TCP_SYN)
+            host_accept(host, pair->iss[1], &segment, pair->now);
+        tpa_mem_packet_free(packet);
+        return;
+    }
+    /* What was attached on the way out arrives in a buffer of its own, as from a NIC. */
+    struct rte_mbuf *copy = tpa_mem_packet_copy(pair->pool, packet);
+
+    cr_assert_not_null(copy, "the pool is empty");
+    tpa_mem_packet_free(packet);
+    host_input(host, copy, pair->now);
+}
+
+static int compare_packets(const void *first, const void *second)
+{
+    const struct pair_packet *a = first, *b = second;
+
+    if (a->due != b->due)
+        return a->due < b->due ? -1 : 1;
+    return a->order < b->order ? -1 : 1;
+}
+
+static void deliver_due(struct pair *pair)
+{
+    unsigned int due = 0;
+
+    qsort(pair->wire, pair->wire_count, sizeof(pair->wire[0]), compare_packets);
+    while (due < pair->wire_count && pair->wire[due].due <= pair->now)
+        due++;
+    for (unsigned int i = 0; i < due; i++)
+        deliver(pair, pair->wire[i].to, pair->wire[i].packet);
+    pair->wire_count -= due;
+    memmove(pair->wire, pair->wire + due, pair->wire_count * sizeof(pair->wire[0]));
+}
+
+static bool is_established(const struct host *host)
+{
+    enum tpa_tcp_state state = tpa_tcp_connection_state(&host->connection);
+
+    return state >= TPA_TCP_ESTABLISHED;
+}
+
+static void write_some(struct host *host, struct pair_application *application, uint64_t now)
+{
+    while (host->written < application->to_write && host->shared == 0) {
+        uint64_t rest = application->to_write - host->written;
+        int64_t taken = host_write(host, (uint32_t)TPA_BASE_MIN(rest, application->write_size),
+                                   !application->zero_copy, now);
+
+        if (taken == TPA_EAGAIN)
+            return;
+        if (taken < 0) {
+            application->to_write = host->written;
+            return;
+        }
+    }
+}
+
+static void read_some(struct host *host, uint64_t now)
+{
+    while (host_read(host, 8, now) > 0)
+        ;
+}
+
+static void run_application(struct pair *pair, unsigned int i)
+{
+    struct host *host = &pair->hosts[i];
+    struct pair_application *application = &pair->applications[i];
+
+    if (application->closed || !is_established(host))
+        return;
+    if (!application->does_not_read)
+        read_some(host, pair->now);
+    write_some(host, application, pair->now);
+    if (host->written < application->to_write)
+        return;
+    if (application->shutdown) {
+        tpa_tcp_shutdown(&host->worker, &host->connection, pair->now);
+        application->shutdown = false;
+    }
+    if (application->close_early || (application->close && host->at_end)) {
+        tpa_tcp_close(&host->worker, &host->connection, pair->now);
+        application->closed = true;
+    }
+}
+
+static void step_host(struct pair *pair, unsigned int i)
+{
+    struct rte_mbuf *packets[1024];
+    unsigned int count;
+
+    run_application(pair, i);
+    count = host_step(&pair->hosts[i], packets, 1024, pair->now);
+    for (unsigned int k = 0; k < count; k++)
+        transmit(pair, i, packets[k]);
+}
+
+/* Applications act on what a step did: until nobody has anything to do at this time. */
+static void settle(struct pair *pair)
+{
+    unsigned int sent;
+
+    do {
+        sent = pair->sent[0] + pair->sent[1];
+        step_host(pair, 0);
+        step_host(pair, 1);
+    } while (sent != pair->sent[0] + pair->sent[1]);
+}
+
+static uint64_t next_event(const struct pair *pair)
+{
+    uint64_t next =
+        TPA_BASE_MIN(host_next_deadline(&pair->hosts[0]), host_next_deadline(&pair->hosts[1]));
+
+    for (unsigned int i = 0; i < pair->wire_count; i++)
+        next = TPA_BASE_MIN(next, pair->wire[i].due);
+    return next;
+}
+
+static bool step_until(struct pair *pair, uint64_t until)
+{
+    uint64_t next;
+
+    settle(pair);
+    next = next_event(pair);
+    if (next == TPA_TIMER_NEVER || next > until) {
+        pair->now = TPA_BASE_MAX(pair->now, until);
+        return false;
+    }
+    pair->now = TPA_BASE_MAX(pair->now + 1, next);
+    deliver_due(pair);
+    return true;
+}
+
+void pair_run(struct pair *pair, uint64_t duration)
+{
+    uint64_t until = pair->now + duration;
+
+    while (step_until(pair, until))
+        ;
+    settle(pair);
+}
+
+static bool is_transferred(const struct pair *pair)
+{
+    return pair->hosts[0].read == pair->applications[1].to_write &&
+           pair->hosts[1].read == pair->applications[0].to_write &&
+           is_established(&pair->hosts[0]) && is_established(&pair->hosts[1]);
+}
+
+bool pair_transfer(struct pair *pair, uint64_t duration)
+{
+    uint64_t until = pair->now + duration;
+
+    settle(pair);
+    while (!is_transferred(pair)) {
+        if (!step_until(pair, until))
+            return false;
+    }
+    return true;
+}
+
+void pair_close(struct pair *pair)
+{
+    host_stop(&pair->hosts[0]);
+    host_stop(&pair->hosts[1]);
+    for (unsigned int i = 0; i < pair->wire_count; i++)
+        tpa_mem_packet_free(pair->wire[i].packet);
+    tpa_test_pool_expect_idle(pair->pool);
+    cr_assert_eq(stream_chunks, 0);
+}
