@@ -248,6 +248,7 @@ Test(writer, writes_nothing_that_does_not_fit_and_nothing_after)
     tpa_base_writer_u8(&writer, 0xcc);
     tpa_base_writer_bytes(&writer, sixteen, 1);
     tpa_base_writer_fill(&writer, 0xdd, 1);
+    cr_assert_null(tpa_base_writer_reserve(&writer, 0));
     cr_assert_not(tpa_base_writer_ok(&writer));
     cr_assert_eq(tpa_base_writer_written(&writer), 1);
     cr_assert_eq(tpa_base_writer_remaining(&writer), 0);

@@ -273,13 +273,17 @@ Test(toeplitz, reference_vectors_of_the_rss_specification)
 
 Test(toeplitz, a_short_key_goes_on_with_zeros_and_is_not_read_beyond_its_end)
 {
-    uint8_t key[TPA_BASE_TOEPLITZ_KEY_SIZE] = {0};
     uint8_t input[12];
 
     memset(input, 0xff, sizeof(input));
-    memcpy(key, tpa_base_toeplitz_default_key, 6);
-    cr_assert_eq(tpa_base_toeplitz(tpa_base_toeplitz_default_key, 6, input, sizeof(input)),
-                 tpa_base_toeplitz(key, sizeof(key), input, sizeof(input)));
+    for (size_t length = 0; length < TPA_BASE_TOEPLITZ_KEY_SIZE; length++) {
+        uint8_t key[TPA_BASE_TOEPLITZ_KEY_SIZE] = {0};
+
+        memcpy(key, tpa_base_toeplitz_default_key, length);
+        cr_assert_eq(tpa_base_toeplitz(tpa_base_toeplitz_default_key, length, input, sizeof(input)),
+                     tpa_base_toeplitz(key, sizeof(key), input, sizeof(input)));
+    }
     cr_assert_eq(tpa_base_toeplitz(NULL, 0, input, sizeof(input)), 0);
-    cr_assert_eq(tpa_base_toeplitz(key, sizeof(key), NULL, 0), 0);
+    cr_assert_eq(
+        tpa_base_toeplitz(tpa_base_toeplitz_default_key, TPA_BASE_TOEPLITZ_KEY_SIZE, NULL, 0), 0);
 }

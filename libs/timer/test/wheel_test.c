@@ -119,6 +119,7 @@ Test(wheel, a_deadline_that_has_passed_expires_at_once_or_with_its_tick)
     start_at(START);
     tpa_timer_arm(&wheel, &a, START - TICK);
     tpa_timer_arm(&wheel, &b, START - 1);
+    cr_assert_eq(check_wheel(&wheel), 2);
     cr_assert_leq(tpa_timer_wheel_next_deadline(&wheel), START);
     cr_assert_eq(expire_all(START), 1);
     cr_assert_eq(expire_all(START + TICK), 1);
@@ -196,6 +197,41 @@ Test(wheel, time_that_goes_back_is_as_if_it_stood_still)
     cr_assert_not_null(tpa_timer_wheel_next_expired(&wheel, START));
     tpa_timer_arm(&wheel, &a, START + TPA_BASE_SECOND / 2);
     cr_assert_eq(expire_all(START), 1);
+}
+
+/* Also through the path that looks at nothing but the next tick. */
+Test(wheel, time_that_goes_back_does_not_move_the_wheel)
+{
+    struct tpa_timer timer = {.deadline_tick = 0};
+    uint64_t later = START + TPA_BASE_SECOND;
+
+    start_at(START);
+    tpa_timer_arm(&wheel, &timer, START + TPA_BASE_HOUR);
+    for (uint64_t now = later; now >= START; now -= TPA_BASE_SECOND / 10) {
+        cr_assert_null(tpa_timer_wheel_next_expired(&wheel, now));
+        cr_assert_eq(wheel.current_tick, later >> SHIFT);
+    }
+    cr_assert_eq(check_wheel(&wheel), 1);
+}
+
+/* Else a timer armed after a long silence would be put far too high, and moved down again and
+ * again. */
+Test(wheel, follows_time_while_nothing_expires)
+{
+    struct tpa_timer timer = {.deadline_tick = 0};
+
+    start_at(START);
+    for (uint64_t now = START; now < START + TPA_BASE_MINUTE; now += TPA_BASE_SECOND / 3) {
+        cr_assert_null(tpa_timer_wheel_next_expired(&wheel, now));
+        cr_assert_eq(wheel.current_tick, now >> SHIFT);
+    }
+    /* A slot's time comes and its timer is moved down, all before `now`. */
+    tpa_timer_arm(&wheel, &timer, START + TPA_BASE_HOUR);
+    for (uint64_t now = START + TPA_BASE_MINUTE; now < START + TPA_BASE_HOUR;
+         now += TPA_BASE_SECOND / 3) {
+        cr_assert_null(tpa_timer_wheel_next_expired(&wheel, now));
+        cr_assert_eq(wheel.current_tick, now >> SHIFT);
+    }
 }
 
 Test(wheel, expires_in_the_order_of_deadlines_also_over_a_jump)
