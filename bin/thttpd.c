@@ -5,6 +5,7 @@
  * Each worker has its own connections and its own copy of the files in registered memory; a piece
  * of a file is handed to tpa_zwritev and read in place until the peer has acknowledged it.
  */
+#define _GNU_SOURCE
 #include <argp.h>
 #include <errno.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "bin/support/content.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
  * tpa_init and the workers of the instance that it makes.
  */
+#define _GNU_SOURCE /* program_invocation_short_name */
 #include "call.h"
 
 #include <stdio.h>
