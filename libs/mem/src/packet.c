@@ -31,7 +31,7 @@ void tpa_mem_packet_trim_front_chain(struct rte_mbuf *packet, uint32_t length)
         packet->nb_segs--;
         rte_pktmbuf_free_seg(segment);
     }
-    if (length > 0) {
+    if (segment != NULL && length > 0) {
         segment->data_off = (uint16_t)(segment->data_off + length);
         segment->data_len = (uint16_t)(segment->data_len - length);
     }
@@ -104,41 +104,46 @@ uint32_t tpa_mem_packet_truesize(const struct rte_mbuf *packet)
     return size;
 }
 
-/* Links a burst of fresh segments behind `last`, filled (in length, not in bytes) from `length`. */
-static struct rte_mbuf *chain_link(struct rte_mbuf *last, struct rte_mbuf **segments,
-                                   unsigned int count, uint32_t data_size, uint32_t length)
+/* Links `count` more segments behind `last`. 0, or TPA_ENOMEM: then some of them may be there. */
+static int chain_extend(struct tpa_mem_pool *pool, struct rte_mbuf *last, uint32_t count)
 {
-    for (unsigned int i = 0; i < count; i++) {
-        segments[i]->data_len = (uint16_t)TPA_BASE_MIN(length, data_size);
-        length -= segments[i]->data_len;
-        if (last != NULL)
+    struct rte_mbuf *segments[CHAIN_BURST];
+
+    while (count > 0) {
+        uint32_t burst = TPA_BASE_MIN(count, CHAIN_BURST);
+
+        if (tpa_mem_packet_alloc_burst(pool, segments, burst) != 0)
+            return TPA_ENOMEM;
+        for (uint32_t i = 0; i < burst; i++) {
             last->next = segments[i];
-        last = segments[i];
+            last = segments[i];
+        }
+        count -= burst;
     }
-    return last;
+    return 0;
 }
 
 /* A chain of as many segments as `length` bytes need, with all lengths set. */
 static struct rte_mbuf *chain_alloc(struct tpa_mem_pool *pool, uint32_t length)
 {
-    uint32_t wanted = length > 0 ? (length - 1) / pool->data_size + 1 : 1;
-    struct rte_mbuf *segments[CHAIN_BURST];
-    struct rte_mbuf *first = NULL, *last = NULL;
+    uint32_t count = length > 0 ? (length - 1) / pool->data_size + 1 : 1;
+    struct rte_mbuf *first;
 
-    if (wanted > RTE_MBUF_MAX_NB_SEGS)
+    if (count > RTE_MBUF_MAX_NB_SEGS)
         return NULL;
-    for (uint32_t done = 0, count; done < wanted; done += count) {
-        count = TPA_BASE_MIN(wanted - done, CHAIN_BURST);
-        if (tpa_mem_packet_alloc_burst(pool, segments, count) != 0) {
-            rte_pktmbuf_free(first);
-            return NULL;
-        }
-        if (first == NULL)
-            first = segments[0];
-        last = chain_link(last, segments, count, pool->data_size, length - done * pool->data_size);
+    first = tpa_mem_packet_alloc(pool);
+    if (first == NULL)
+        return NULL;
+    if (chain_extend(pool, first, count - 1) != 0) {
+        rte_pktmbuf_free(first);
+        return NULL;
     }
-    first->nb_segs = (uint16_t)wanted;
+    first->nb_segs = (uint16_t)count;
     first->pkt_len = length;
+    for (struct rte_mbuf *segment = first; segment != NULL; segment = segment->next) {
+        segment->data_len = (uint16_t)TPA_BASE_MIN(length, pool->data_size);
+        length -= segment->data_len;
+    }
     return first;
 }
 

@@ -98,7 +98,7 @@ int tpa_mem_pool_create(struct tpa_mem_pool *pool, const struct tpa_mem_pool_con
     pool->mempool = mempool;
     pool->data_size = data_size;
     pool->packet_count = config->packet_count;
-    strcpy(pool->name, config->name);
+    memcpy(pool->name, config->name, strlen(config->name));
     return 0;
 }
 

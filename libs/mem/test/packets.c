@@ -1,5 +1,7 @@
 #include "packets.h"
 
+#include <assert.h>
+
 #include <criterion/criterion.h>
 
 uint8_t test_pattern_byte(uint32_t offset)
@@ -32,6 +34,7 @@ struct rte_mbuf *test_packet(struct tpa_mem_pool *pool, const int *lengths)
         else
             cr_assert_eq(tpa_mem_packet_chain(packet, segment), 0);
     }
+    assert(packet != NULL); /* at least one length */
     return packet;
 }
 
@@ -40,6 +43,8 @@ bool test_packet_holds(const struct rte_mbuf *packet, uint32_t offset, uint32_t 
     const char *reason;
     uint32_t done = 0;
 
+    if (packet == NULL)
+        return false;
     if (rte_mbuf_check(packet, 1, &reason) != 0) {
         cr_log_error("not a sound packet: %s", reason);
         return false;

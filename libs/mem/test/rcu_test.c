@@ -162,19 +162,19 @@ Test(rcu, an_embedded_head_needs_no_memory, .timeout = 20)
 }
 
 static atomic_int signal_thread_is_mine;
-static pthread_t test_thread;
+static __thread bool is_test_thread;
 
 static void on_signal(int number)
 {
     (void)number;
-    atomic_store(&signal_thread_is_mine, pthread_equal(pthread_self(), test_thread) ? 1 : -1);
+    atomic_store(&signal_thread_is_mine, is_test_thread ? 1 : -1);
 }
 
 Test(rcu, the_helper_thread_takes_no_signals, .timeout = 20)
 {
     sigset_t usr1;
 
-    test_thread = pthread_self();
+    is_test_thread = true;
     signal(SIGUSR1, on_signal);
     tpa_mem_rcu_defer(malloc(16), count_and_free);
     tpa_mem_rcu_barrier();

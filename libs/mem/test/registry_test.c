@@ -312,7 +312,7 @@ static void port_unmap(void *context, void *virt_addr, uint64_t iova, size_t siz
     port->runs--;
 }
 
-#define PORT(name) struct port name = {.hooks = {port_map, port_unmap, &name}}
+#define PORT(name) struct port name = {.hooks = {port_map, port_unmap, &(name)}}
 
 Test(registry, ports_are_told_of_regions)
 {

@@ -35,8 +35,8 @@ struct tpa_mem_eal_config {
 
 /*
  * Brings EAL up, once per process, quietly. The calling thread becomes EAL's main thread (lcore 0);
- * the CPUs that it may run on stay as they are. No file is left in the file system, and no other
- * process can attach: any number of programs run side by side.
+ * the CPUs that it may run on stay as they are. No file is left behind (an empty directory of EAL's
+ * is), and no other process can attach: any number of programs run side by side.
  *
  * Hugepages are used where there are enough free ones for the memory that is wanted, in segments of
  * one file descriptor each (memif and vhost want few of those); else ordinary memory, which drivers
@@ -44,7 +44,9 @@ struct tpa_mem_eal_config {
  * extra_args replace what would be chosen: -l, -c and --lcores the CPU; -m and --socket-mem the
  * amount; --no-huge, --in-memory, --huge-dir, --huge-unlink, --file-prefix, --legacy-mem,
  * --no-shconf and --proc-type the kind of memory; -a and -b the PCI devices; --iova-mode;
- * --log-level (what EAL and its drivers say below "error" is left out otherwise).
+ * --log-level. Without the last, errors alone are reported: on standard error when EAL is up all
+ * the same, else the first of them in `reason`. Meanwhile stdout and stderr are redirected: start
+ * other threads later.
  *
  * 0; TPA_EEXIST (EAL is up already, by the program or by an earlier call: it can be used),
  * TPA_EINVAL (config), TPA_EIO (EAL failed; it can't be tried again in this process), TPA_ENOMEM.

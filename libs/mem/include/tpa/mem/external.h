@@ -40,11 +40,8 @@ void tpa_mem_external_init(struct tpa_mem_external *external);
  */
 static inline bool tpa_mem_external_idle(struct tpa_mem_external *external)
 {
-    if (rte_mbuf_ext_refcnt_read(&external->shared) != 1)
-        return false;
-    /* What the other threads read of the memory, they read before this. */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return true;
+    /* Acquire (rte_mbuf_ext_refcnt_read() is not): other threads' reads of the memory are over. */
+    return __atomic_load_n(&external->shared.refcnt, __ATOMIC_ACQUIRE) == 1;
 }
 
 /*
