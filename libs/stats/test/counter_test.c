@@ -304,6 +304,11 @@ Test(counter, records_from_a_hostile_file_are_left_out_or_tamed)
 
     cr_assert_eq(print(&what, text, sizeof(text)), 1);
     cr_assert_not_null(strstr(text, "evil?[2J"));
+    what.zeros = true;
+    records[1].index = 1; /* the first beyond the block */
+    cr_assert_eq(print(&what, text, sizeof(text)), 0);
+    records[1].index = 0;
+    cr_assert_eq(print(&what, text, sizeof(text)), 1);
     cr_assert_null(strchr(text, '\x1b'));
 
     cr_assert_null(tpa_stats_counter_find(records, 3, "AAAA"));

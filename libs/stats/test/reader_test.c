@@ -125,6 +125,16 @@ Test(reader, each_field_of_the_header_is_checked)
 #undef EXPECT
 }
 
+Test(reader, one_region_more_than_the_table_holds)
+{
+    for (uint32_t i = 2; i < TPA_STATS_REGIONS_MAX; i++)
+        header()->region[i] = header()->region[0];
+    header()->region_count = TPA_STATS_REGIONS_MAX;
+    cr_assert_eq(try_image(), 0);
+    header()->region_count++;
+    cr_assert_eq(try_image(), TPA_EMALFORMED);
+}
+
 Test(reader, the_last_byte_of_a_region_may_be_the_last_of_the_file)
 {
     struct tpa_stats_export_region *last = &header()->region[1];
