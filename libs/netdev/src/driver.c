@@ -20,6 +20,17 @@ enum {
     AF_PACKET_SETUP_OVERHEAD = 32
 };
 
+/*
+ * The kernel keeps XDP_PACKET_HEADROOM bytes of a buffer, and takes buffers (in its words chunks)
+ * of at most a page: with DPDK's headers, our private area, headroom and tail (tpa/mem/pool.h), and
+ * the cache line by which a mempool spreads its objects over memory channels.
+ */
+enum {
+    XDP_HEADROOM = 256,
+    XDP_CHUNK = 4096,
+    XDP_CHUNK_OVERHEAD = 64 + 128 + 64 + 128 + 64 + 64
+};
+
 static const struct tpa_netdev_driver drivers[] = {
     {
         .name = "net_tap",
@@ -35,9 +46,15 @@ static const struct tpa_netdev_driver drivers[] = {
         .own_memory_only = true,
         .passes_packets = true,
     },
-    {.name = "net_af_packet", .frame_default = 2048},
-    /* Takes a packet's data to lie in its own buffer. */
-    {.name = "net_af_xdp", .own_memory_only = true},
+    /* It tells DPDK of 1500 bytes, and has what its ring's frames and the interface have. */
+    {.name = "net_af_packet", .interface_mtu = true, .frame_default = 2048},
+    {
+        .name = "net_af_xdp",
+        /* Takes a packet's data to lie in its own buffer. */
+        .own_memory_only = true,
+        .receive_overhead = XDP_HEADROOM,
+        .buffer_max = XDP_CHUNK - XDP_CHUNK_OVERHEAD,
+    },
     /* Their backends map DPDK's memory, and nothing else. */
     {.name = "net_virtio_user", .own_memory_only = true},
     /* Sends by ports that may be hardware, which it does not tell of memory. */
@@ -97,17 +114,36 @@ uint32_t tpa_netdev_driver_buffer_size(const struct rte_eth_dev_info *port)
     return port->min_rx_bufsize == UINT32_MAX ? 0 : port->min_rx_bufsize;
 }
 
-uint16_t tpa_netdev_driver_mtu_max(const struct rte_eth_dev_info *port)
+uint32_t tpa_netdev_driver_buffer_max(const struct rte_eth_dev_info *port)
+{
+    uint32_t most = tpa_netdev_driver_find(port->driver_name)->buffer_max;
+
+    return most != 0 ? most : UINT32_MAX;
+}
+
+/* As rte_eth_dev_configure() counts it. */
+static uint32_t dpdk_mtu_max(const struct rte_eth_dev_info *port)
 {
     uint32_t overhead = TPA_NETDEV_ETHERNET_HEADER + RTE_ETHER_CRC_LEN;
-    uint32_t frame = ring_frame_size(port);
-    uint32_t mtu = port->max_mtu;
 
-    /* As rte_eth_dev_configure() counts it. */
     if (port->max_mtu != UINT16_MAX && port->max_rx_pktlen > port->max_mtu)
         overhead = port->max_rx_pktlen - port->max_mtu;
-    if (port->max_rx_pktlen > overhead)
-        mtu = TPA_BASE_MIN(mtu, port->max_rx_pktlen - overhead);
+    if (port->max_rx_pktlen <= overhead)
+        return port->max_mtu;
+    return TPA_BASE_MIN(port->max_mtu, port->max_rx_pktlen - overhead);
+}
+
+uint16_t tpa_netdev_driver_configured_mtu(const struct rte_eth_dev_info *port, uint16_t mtu)
+{
+    return (uint16_t)TPA_BASE_MIN(mtu, dpdk_mtu_max(port));
+}
+
+uint16_t tpa_netdev_driver_mtu_max(const struct rte_eth_dev_info *port)
+{
+    const struct tpa_netdev_driver *driver = tpa_netdev_driver_find(port->driver_name);
+    uint32_t frame = ring_frame_size(port);
+    uint32_t mtu = driver->interface_mtu ? UINT16_MAX : dpdk_mtu_max(port);
+
     /* Beyond it net_af_packet cuts frames off without a word. */
     if (frame > AF_PACKET_FRAME_OVERHEAD)
         mtu = TPA_BASE_MIN(mtu, frame - AF_PACKET_FRAME_OVERHEAD);

@@ -6,17 +6,14 @@
 #include "ethdev.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <tpa/base/hash.h>
 
+#include "kernel_interface.h"
 #include "layer.h"
 #include "request.h"
 
@@ -116,23 +113,6 @@ static void ethdev_info(struct tpa_netdev *device, struct tpa_netdev_info *info)
     info->mtu = __atomic_load_n(&self->reported_mtu, __ATOMIC_RELAXED);
 }
 
-uint16_t tpa_netdev_ethdev_kernel_mtu(const struct rte_eth_dev_info *port)
-{
-    struct ifreq request = {0};
-    uint16_t mtu = 0;
-    int control;
-
-    if (port->if_index == 0 || if_indextoname(port->if_index, request.ifr_name) == NULL)
-        return 0;
-    control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (control < 0)
-        return 0;
-    if (ioctl(control, SIOCGIFMTU, &request) == 0 && request.ifr_mtu <= UINT16_MAX)
-        mtu = (uint16_t)request.ifr_mtu;
-    close(control);
-    return mtu;
-}
-
 void tpa_netdev_ethdev_set_reported_mtu(struct tpa_netdev_ethdev *self, uint16_t mtu)
 {
     struct tpa_netdev_info info;
@@ -166,13 +146,21 @@ static bool is_ours(const struct tpa_netdev_ethdev *self)
            rte_eth_dev_owner_get(self->port_id, &owner) == 0 && owner.id == self->owner;
 }
 
-/* The kernel's interface below a port that stands on one. */
+/* The kernel's interface below a port, where it can be asked: it is in this namespace. */
+static unsigned int interface_of(const struct tpa_netdev_ethdev *self)
+{
+    return self->driver->survives_netns ? 0 : self->port.if_index;
+}
+
 static bool interface_gone(const struct tpa_netdev_ethdev *self)
 {
-    char name[IF_NAMESIZE];
+    return interface_of(self) != 0 && !tpa_netdev_interface_exists(interface_of(self));
+}
 
-    return self->port.if_index != 0 && !self->driver->survives_netns &&
-           if_indextoname(self->port.if_index, name) == NULL;
+/* Drivers on top of the kernel's interfaces say "up" whatever the kernel says. */
+static bool interface_runs(const struct tpa_netdev_ethdev *self)
+{
+    return interface_of(self) == 0 || tpa_netdev_interface_runs(interface_of(self));
 }
 
 static void ethdev_link(struct tpa_netdev *device, struct tpa_netdev_link *link)
@@ -185,7 +173,7 @@ static void ethdev_link(struct tpa_netdev *device, struct tpa_netdev_link *link)
     link->gone = is_gone(self);
     if (link->gone || !self->started || rte_eth_link_get_nowait(self->port_id, &state) != 0)
         return;
-    link->up = state.link_status == RTE_ETH_LINK_UP;
+    link->up = state.link_status == RTE_ETH_LINK_UP && interface_runs(self);
     link->speed_mbps = state.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : state.link_speed;
 }
 
@@ -210,6 +198,26 @@ static void ethdev_counters(struct tpa_netdev *device, struct tpa_netdev_counter
     }
 }
 
+int tpa_netdev_ethdev_set_port_mtu(struct tpa_netdev_ethdev *self, uint16_t mtu)
+{
+    int result;
+
+    if (self->driver->interface_mtu)
+        return tpa_netdev_interface_set_mtu(self->port.if_index, mtu);
+    result = rte_eth_dev_set_mtu(self->port_id, mtu);
+    switch (-result) {
+    case 0:
+    case ENOTSUP: /* takes frames up to what it says is its largest */
+        return 0;
+    case EINVAL:
+        return TPA_EINVAL;
+    case EBUSY:
+        return TPA_EBUSY;
+    default:
+        return TPA_EIO;
+    }
+}
+
 static int ethdev_set_mtu(struct tpa_netdev *device, uint16_t mtu)
 {
     struct tpa_netdev_ethdev *self = ethdev_of(device);
@@ -219,16 +227,10 @@ static int ethdev_set_mtu(struct tpa_netdev *device, uint16_t mtu)
         return TPA_EIO;
     if (mtu < self->port.min_mtu || mtu > self->info.mtu_max)
         return TPA_EINVAL;
-    result = rte_eth_dev_set_mtu(self->port_id, mtu);
-    if (result == -EBUSY)
-        return TPA_EBUSY;
-    if (result == -EINVAL)
-        return TPA_EINVAL;
-    /* A driver without the call takes frames up to what its configuration says. */
-    if (result != 0 && (result != -ENOTSUP || mtu > self->port.max_mtu))
-        return TPA_EIO;
-    tpa_netdev_ethdev_set_reported_mtu(self, mtu);
-    return 0;
+    result = tpa_netdev_ethdev_set_port_mtu(self, mtu);
+    if (result == 0)
+        tpa_netdev_ethdev_set_reported_mtu(self, mtu);
+    return result;
 }
 
 static int ethdev_set_link(struct tpa_netdev *device, bool up)

@@ -32,8 +32,8 @@ struct tpa_netdev_ethdev {
 
 extern const struct tpa_netdev_ops tpa_netdev_ethdev_ops;
 
-/* The MTU of the kernel's interface that a port stands on; 0 without one. */
-uint16_t tpa_netdev_ethdev_kernel_mtu(const struct rte_eth_dev_info *port);
+/* Tells the port, or the interface below it. 0; TPA_EINVAL, TPA_EBUSY, TPA_EIO. */
+int tpa_netdev_ethdev_set_port_mtu(struct tpa_netdev_ethdev *self, uint16_t mtu);
 
 void tpa_netdev_ethdev_set_reported_mtu(struct tpa_netdev_ethdev *self, uint16_t mtu);
 

@@ -11,6 +11,7 @@
 #include <tpa/base/hash.h>
 
 #include "ethdev.h"
+#include "kernel_interface.h"
 
 #define OWNER_NAME "tpa"
 
@@ -101,33 +102,53 @@ static int find_port(struct opening *opening)
     return 0;
 }
 
+/* Bytes of a frame's buffer beside the MTU. */
+static uint32_t buffer_overhead(const struct rte_eth_dev_info *port)
+{
+    return FRAME_OVERHEAD + tpa_netdev_driver_find(port->driver_name)->receive_overhead;
+}
+
 static uint32_t port_buffer_size(const struct rte_eth_dev_info *port, uint16_t mtu)
 {
     uint32_t least = tpa_netdev_driver_buffer_size(port);
 
     if (port->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER)
         return least;
-    return TPA_BASE_MAX(least, (uint32_t)mtu + FRAME_OVERHEAD);
+    least = TPA_BASE_MAX(least, mtu + buffer_overhead(port));
+    return TPA_BASE_MIN(least, tpa_netdev_driver_buffer_max(port));
+}
+
+static int check_buffers(struct opening *opening)
+{
+    uint32_t buffer = opening->config->pool->data_size;
+    uint32_t least = TPA_BASE_MAX(tpa_netdev_driver_buffer_size(&opening->port),
+                                  buffer_overhead(&opening->port) + opening->port.min_mtu);
+    uint32_t most = tpa_netdev_driver_buffer_max(&opening->port);
+
+    if (buffer < least)
+        return fail(opening, TPA_EINVAL,
+                    "receive buffers of %u bytes are too small for it, it needs %u", buffer, least);
+    if (buffer > most)
+        return fail(opening, TPA_EINVAL,
+                    "receive buffers of %u bytes are too large for it, it takes %u", buffer, most);
+    return 0;
 }
 
 static int choose_mtu(struct opening *opening)
 {
     const struct tpa_netdev_ethdev_config *config = opening->config;
     uint32_t buffer = config->pool->data_size;
-    uint32_t least = tpa_netdev_driver_buffer_size(&opening->port);
-    uint16_t kernel_mtu = tpa_netdev_ethdev_kernel_mtu(&opening->port);
+    uint16_t interface_mtu = tpa_netdev_interface_mtu(opening->port.if_index);
     uint16_t own_mtu = 0;
 
-    if (buffer < least)
-        return fail(opening, TPA_EINVAL,
-                    "receive buffers of %u bytes are too small for it, it needs %u", buffer, least);
     opening->mtu_max = tpa_netdev_driver_mtu_max(&opening->port);
-    if (!(opening->port.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) && buffer > FRAME_OVERHEAD)
-        opening->mtu_max = (uint16_t)TPA_BASE_MIN(opening->mtu_max, buffer - FRAME_OVERHEAD);
+    if (!(opening->port.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
+        opening->mtu_max =
+            (uint16_t)TPA_BASE_MIN(opening->mtu_max, buffer - buffer_overhead(&opening->port));
 
     if (rte_eth_dev_get_mtu(opening->port_id, &own_mtu) != 0 || own_mtu == 0)
         own_mtu = RTE_ETHER_MTU;
-    opening->mtu = config->mtu != 0 ? config->mtu : kernel_mtu != 0 ? kernel_mtu : own_mtu;
+    opening->mtu = config->mtu != 0 ? config->mtu : interface_mtu != 0 ? interface_mtu : own_mtu;
     opening->mtu = TPA_BASE_MIN(opening->mtu, opening->mtu_max);
     if (opening->mtu < opening->port.min_mtu)
         return fail(opening, TPA_EINVAL, "an MTU of %u is below its least, %u", opening->mtu,
@@ -175,7 +196,7 @@ static void choose_offloads(struct opening *opening)
     uint64_t rx = opening->port.rx_offload_capa & ~opening->driver->rx_offloads_unused;
     uint64_t tx = opening->port.tx_offload_capa & ~opening->driver->tx_offloads_unused;
 
-    opening->conf.rxmode.mtu = opening->mtu;
+    opening->conf.rxmode.mtu = tpa_netdev_driver_configured_mtu(&opening->port, opening->mtu);
     opening->conf.rxmode.offloads = rx & RX_OFFLOADS;
     if ((uint32_t)opening->mtu + FRAME_OVERHEAD > opening->config->pool->data_size)
         opening->conf.rxmode.offloads |= rx & RTE_ETH_RX_OFFLOAD_SCATTER;
@@ -251,15 +272,13 @@ static int set_up_queues(struct opening *opening)
 /* The port's own MTU is what it has; another one is asked for, and taken as it comes. */
 static void apply_mtu(struct opening *opening)
 {
-    uint16_t kernel_mtu;
-    int result;
+    uint16_t interface_mtu;
 
-    if (opening->config->mtu == 0)
-        return;
-    result = rte_eth_dev_set_mtu(opening->port_id, opening->mtu);
-    kernel_mtu = tpa_netdev_ethdev_kernel_mtu(&opening->port);
-    if (result != 0 && kernel_mtu != 0)
-        opening->mtu = TPA_BASE_MIN(opening->mtu, kernel_mtu);
+    if (opening->config->mtu != 0)
+        tpa_netdev_ethdev_set_port_mtu(opening->self, opening->mtu);
+    interface_mtu = tpa_netdev_interface_mtu(opening->port.if_index);
+    if (interface_mtu != 0)
+        opening->mtu = TPA_BASE_MIN(opening->mtu, interface_mtu);
 }
 
 static uint32_t offload_capabilities(const struct opening *opening)
@@ -383,8 +402,10 @@ static int acquire(struct opening *opening)
 
 static int set_up(struct opening *opening)
 {
-    int result = choose_mtu(opening);
+    int result = check_buffers(opening);
 
+    if (result == 0)
+        result = choose_mtu(opening);
     if (result == 0)
         result = configure(opening);
     if (result == 0)

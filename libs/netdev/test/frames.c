@@ -1,9 +1,7 @@
 #include "frames.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
-
-#include <criterion/criterion.h>
 
 static void put16(uint8_t *to, unsigned int value)
 {
@@ -119,7 +117,7 @@ void frame_build(const struct frame_template *template, struct frame *frame)
     else
         build_tcp(template, frame);
     frame->length = frame_headers(frame) + template->payload;
-    cr_assert_leq(frame->length, FRAME_MAX);
+    assert(frame->length <= FRAME_MAX);
     for (uint32_t i = frame_headers(frame); i < frame->length; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         frame->bytes[i] = (uint8_t)(state >> 56);
@@ -222,7 +220,7 @@ static struct rte_mbuf *segment_alloc(struct tpa_mem_pool *pool)
 {
     struct rte_mbuf *segment = tpa_mem_packet_alloc(pool);
 
-    cr_assert_not_null(segment, "the test's pool is too small");
+    assert(segment != NULL); /* the test's pool is too small */
     return segment;
 }
 
@@ -242,10 +240,12 @@ struct rte_mbuf *frame_packet(const struct frame *frame, struct tpa_mem_pool *po
     struct rte_mbuf *packet = segment_alloc(pool);
     uint32_t done = frame_headers(frame) + first;
     size_t next = 0;
+    uint32_t head;
 
     if (done > frame->length)
         done = frame->length;
-    cr_assert_eq(append(packet, frame->bytes, done), done);
+    head = append(packet, frame->bytes, done);
+    assert(head == done);
     while (done < frame->length) {
         uint32_t want = frame->length - done;
         struct rte_mbuf *segment = segment_alloc(pool);
@@ -257,7 +257,7 @@ struct rte_mbuf *frame_packet(const struct frame *frame, struct tpa_mem_pool *po
             next++;
         }
         done += append(segment, frame->bytes + done, want);
-        cr_assert_eq(tpa_mem_packet_chain(packet, segment), 0);
+        tpa_mem_packet_chain(packet, segment);
     }
     packet->ol_flags |= frame->ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
     packet->l2_len = frame->l2;
@@ -270,7 +270,7 @@ void packet_flatten(const struct rte_mbuf *packet, struct frame *frame)
 {
     frame->length = 0;
     for (; packet != NULL; packet = packet->next) {
-        cr_assert_leq(frame->length + packet->data_len, FRAME_MAX);
+        assert(frame->length + packet->data_len <= FRAME_MAX);
         memcpy(frame->bytes + frame->length, rte_pktmbuf_mtod(packet, void *), packet->data_len);
         frame->length += packet->data_len;
     }
@@ -285,41 +285,4 @@ void packet_request(struct rte_mbuf *packet, const struct frame *frame, uint16_t
         packet->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
         packet->tso_segsz = mss;
     }
-}
-
-void expect_packet_sound(const struct rte_mbuf *packet)
-{
-    uint32_t bytes = 0;
-    uint32_t segments = 0;
-
-    for (const struct rte_mbuf *segment = packet; segment != NULL; segment = segment->next) {
-        bytes += segment->data_len;
-        segments++;
-    }
-    cr_assert_eq(packet->pkt_len, bytes, "pkt_len %u, but its segments have %u bytes",
-                 packet->pkt_len, bytes);
-    cr_assert_eq(packet->nb_segs, segments, "nb_segs %u, but there are %u", packet->nb_segs,
-                 segments);
-}
-
-void expect_packet_is(const struct rte_mbuf *packet, const struct frame *frame, const char *what)
-{
-    static struct frame flat;
-
-    cr_assert_not_null(packet, "%s: no packet", what);
-    expect_packet_sound(packet);
-    packet_flatten(packet, &flat);
-    cr_assert_eq(flat.length, frame->length, "%s: %u bytes, expected %u", what, flat.length,
-                 frame->length);
-    for (uint32_t i = 0; i < frame->length; i++)
-        cr_assert_eq(flat.bytes[i], frame->bytes[i], "%s: byte %u is %02x, expected %02x", what, i,
-                     flat.bytes[i], frame->bytes[i]);
-}
-
-uint64_t device_drops(struct tpa_netdev *device, enum tpa_base_drop reason)
-{
-    struct tpa_netdev_counters counters;
-
-    tpa_netdev_counters(device, &counters);
-    return counters.drops.count[reason];
 }
