@@ -8,7 +8,7 @@
 #include <tpa/netdev/offload.h>
 
 #include "driver.h"
-#include "frames.h"
+#include "expect.h"
 #include "test/support/eal.h"
 #include "test/support/pools.h"
 

@@ -84,13 +84,4 @@ void packet_flatten(const struct rte_mbuf *packet, struct frame *frame);
 /* Requests of all checksums, and of segmentation where mss is not 0. */
 void packet_request(struct rte_mbuf *packet, const struct frame *frame, uint16_t mss);
 
-/* Fails the test unless the packet has exactly the frame's bytes. */
-void expect_packet_is(const struct rte_mbuf *packet, const struct frame *frame, const char *what);
-
-/* Fails the test unless the chain's counts agree with its segments. */
-void expect_packet_sound(const struct rte_mbuf *packet);
-
-/* The count of one drop reason, in all layers of a device. */
-uint64_t device_drops(struct tpa_netdev *device, enum tpa_base_drop reason);
-
 #endif

@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-#include "frames.h"
+#include "expect.h"
 #include "test/support/pools.h"
 
 static struct tpa_mem_pool *pool;

@@ -5,7 +5,7 @@
 #include <tpa/mem/external.h>
 #include <tpa/netdev/mock.h>
 
-#include "frames.h"
+#include "expect.h"
 #include "test/support/pools.h"
 
 static struct tpa_mem_pool *pool;

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <tpa/mem/external.h>
 
-#include "frames.h"
+#include "expect.h"
 #include "test/support/pools.h"
 
 static struct tpa_mem_pool *pool;
