@@ -1,8 +1,12 @@
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <criterion/criterion.h>
 
 #include <tpa/mem/external.h>
+#include <tpa/mem/ring.h>
 
 #include "packets.h"
 #include "test/support/pools.h"
@@ -96,6 +100,67 @@ Test(external, an_empty_pool_takes_no_reference)
     cr_expect_null(tpa_mem_packet_share(pool, only, 0, 0));
     cr_expect_eq(rte_mbuf_refcnt_read(only), 1);
     tpa_mem_packet_free(only);
+    tpa_test_pool_expect_idle(pool);
+}
+
+/* A port in another thread, which frees what it has sent. */
+struct sender {
+    struct tpa_mem_ring ring;
+    atomic_bool stop;
+    uint32_t sum; /* of the bytes that it read */
+};
+
+static void *send_all(void *argument)
+{
+    struct sender *sender = argument;
+    void *packet;
+
+    for (;;) {
+        /* In this order: what was pushed before the stop is still sent. */
+        bool stop = atomic_load(&sender->stop);
+
+        if (tpa_mem_ring_pop(&sender->ring, &packet, 1) == 1) {
+            sender->sum += *tpa_mem_packet_data(packet);
+            tpa_mem_packet_free(packet);
+        } else if (stop) {
+            return NULL;
+        } else {
+            sched_yield();
+        }
+    }
+}
+
+Test(external, memory_is_reused_when_a_port_is_done_with_it, .timeout = 30)
+{
+    enum {
+        ROUNDS = 2000
+    };
+    struct tpa_mem_pool *pool = tpa_test_pool(64);
+    struct sender sender = {.stop = false};
+    struct tpa_mem_external external;
+    uint32_t expected = 0;
+    uint8_t memory[1];
+    pthread_t thread;
+
+    cr_assert_eq(tpa_mem_ring_create(&sender.ring, "sender", 16), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, send_all, &sender), 0);
+    tpa_mem_external_init(&external);
+    for (int round = 0; round < ROUNDS; round++) {
+        memory[0] = (uint8_t)round;
+        for (int i = 0; i < 3; i++) {
+            void *packet = tpa_mem_packet_external(pool, memory, IOVA, 1, &external);
+
+            cr_assert_not_null(packet);
+            cr_assert_eq(tpa_mem_ring_push(&sender.ring, &packet, 1), 1);
+            expected += memory[0];
+        }
+        while (!tpa_mem_external_idle(&external))
+            sched_yield();
+    }
+    atomic_store(&sender.stop, true);
+    pthread_join(thread, NULL);
+    cr_expect_eq(sender.sum, expected);
+    tpa_mem_ring_destroy(&sender.ring);
     tpa_test_pool_expect_idle(pool);
 }
 

@@ -171,6 +171,34 @@ Test(packet, split_first_makes_two_packets)
     tpa_test_pool_expect_idle(pool);
 }
 
+Test(packet, links_a_segment_behind_the_last)
+{
+    struct tpa_mem_pool *pool = tpa_test_pool(16);
+    struct rte_mbuf *packet = TEST_PACKET(pool, 10, 20, 30);
+    struct rte_mbuf *rest = tpa_mem_packet_split_first(packet);
+    struct rte_mbuf *last = tpa_mem_packet_split_first(rest);
+
+    tpa_mem_packet_link(packet, packet, rest);
+    tpa_mem_packet_link(packet, rest, last);
+    cr_expect_eq(tpa_mem_packet_segments(packet), 3);
+    cr_expect(test_packet_holds(packet, 0, 60));
+    tpa_mem_packet_free(packet);
+    tpa_test_pool_expect_idle(pool);
+}
+
+Test(packet, own_tailroom_is_the_last_segments)
+{
+    struct tpa_mem_pool *pool = tpa_test_pool(16);
+    struct rte_mbuf *packet = TEST_PACKET(pool, 10, 20);
+    uint16_t room = tpa_mem_packet_own_tailroom(packet);
+
+    cr_expect_eq(room, pool->data_size - 20);
+    cr_expect_not_null(tpa_mem_packet_append(packet, room));
+    cr_expect_eq(tpa_mem_packet_own_tailroom(packet), 0);
+    tpa_mem_packet_free(packet);
+    tpa_test_pool_expect_idle(pool);
+}
+
 static uint32_t checksum_of_pattern(uint32_t offset, uint32_t length)
 {
     uint8_t bytes[4096];
