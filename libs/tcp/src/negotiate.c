@@ -50,7 +50,7 @@ static void negotiate_window_scale(struct tpa_tcp_connection *connection,
         connection->rcv_scale = 0;
         return;
     }
-    connection->snd_scale = TPA_BASE_MIN(syn->window_scale, TPA_TCP_WINDOW_SCALE_MAX);
+    connection->snd_scale = syn->window_scale;
 }
 
 static void negotiate_timestamps(struct tpa_tcp_connection *connection,

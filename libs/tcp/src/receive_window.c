@@ -4,18 +4,31 @@
  */
 #include "machine.h"
 
+/* The most that the window field can say. */
+static uint32_t window_max(const struct tpa_tcp_connection *connection)
+{
+    return (uint32_t)UINT16_MAX << connection->rcv_scale;
+}
+
+/* The most that is ever on offer. */
+static uint32_t offer_max(const struct tpa_tcp_worker *worker,
+                          const struct tpa_tcp_connection *connection)
+{
+    return TPA_BASE_MIN(worker->config->receive_buffer, window_max(connection));
+}
+
 uint32_t tpa_tcp_receive_room(const struct tpa_tcp_worker *worker,
                               const struct tpa_tcp_connection *connection)
 {
     const struct tpa_tcp_config *config = worker->config;
     const struct tpa_tcp_receive_queue *queue = &connection->receive_queue;
-    uint64_t room = config->receive_buffer;
-    uint64_t entries, memory;
+    uint64_t room, entries, memory;
 
-    if (queue->bytes >= room || queue->entries >= config->receive_queue_entries)
+    if (queue->bytes >= config->receive_buffer || queue->entries >= config->receive_queue_entries)
         return 0;
-    room -= queue->bytes;
-    entries = (uint64_t)(config->receive_queue_entries - queue->entries) * connection->rcv_mss;
+    room = TPA_BASE_MIN(config->receive_buffer - queue->bytes, window_max(connection));
+    entries = (uint64_t)(config->receive_queue_entries - queue->entries) *
+              tpa_tcp_announced_mss(worker, connection);
     memory = worker->receive_budget.limit - worker->receive_budget.used;
     return (uint32_t)TPA_BASE_MIN(room, TPA_BASE_MIN(entries, memory));
 }
@@ -30,7 +43,7 @@ uint16_t tpa_tcp_offer_window(const struct tpa_tcp_worker *worker,
 {
     uint32_t room = tpa_tcp_receive_room(worker, connection);
     uint32_t old = offered(connection);
-    uint32_t worthwhile = TPA_BASE_MIN(worker->config->receive_buffer / 2, connection->rcv_mss);
+    uint32_t worthwhile = TPA_BASE_MIN(offer_max(worker, connection) / 2, connection->rcv_mss);
     uint32_t window = old;
     uint32_t field;
 
@@ -50,14 +63,14 @@ uint16_t tpa_tcp_syn_window(const struct tpa_tcp_worker *worker,
 
 void tpa_tcp_receive_room_grew(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
 {
-    uint32_t buffer = worker->config->receive_buffer;
+    uint32_t most = offer_max(worker, connection);
     uint32_t old = offered(connection);
     uint32_t room;
 
     /* Half a buffer is still on offer: the next ACK is soon enough. */
-    if (!tpa_tcp_may_receive(connection) || old >= buffer / 2)
+    if (!tpa_tcp_may_receive(connection) || old >= most / 2)
         return;
     room = tpa_tcp_receive_room(worker, connection);
-    if (room > old && room - old >= TPA_BASE_MIN(buffer / 2, 2u * connection->rcv_mss))
+    if (room > old && room - old >= TPA_BASE_MIN(most / 2, 2u * connection->rcv_mss))
         tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_ACK);
 }

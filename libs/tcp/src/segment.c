@@ -34,6 +34,14 @@ static void parse_timestamp(struct tpa_base_cursor *option, struct tpa_tcp_segme
     segment->timestamp_echo = tpa_base_cursor_be32(option);
 }
 
+/* RFC 7323 section 2.3: more than 14 is taken as 14. */
+static void parse_window_scale(struct tpa_base_cursor *option, struct tpa_tcp_segment *segment)
+{
+    uint8_t scale = tpa_base_cursor_u8(option);
+
+    segment->window_scale = TPA_BASE_MIN(scale, TPA_TCP_WINDOW_SCALE_MAX);
+}
+
 /* The blocks' meaning depends on the connection: the scoreboard judges them one by one. */
 static void parse_sack(struct tpa_base_cursor *option, struct tpa_tcp_segment *segment)
 {
@@ -62,7 +70,7 @@ static void parse_option(uint8_t kind, struct tpa_base_cursor *option,
         break;
     case OPTION_WINDOW_SCALE:
         if (syn && length == LENGTH_WINDOW_SCALE)
-            segment->window_scale = tpa_base_cursor_u8(option);
+            parse_window_scale(option, segment);
         break;
     case OPTION_SACK_PERMITTED:
         if (syn && length == LENGTH_SACK_PERMITTED)

@@ -167,7 +167,7 @@ struct tpa_tcp_segment {
     uint16_t mss;          /* option; 0 = none */
     uint8_t flags;         /* enum tpa_tcp_flag */
     uint8_t header_length; /* bytes, options included */
-    uint8_t window_scale;  /* option, as on the wire; TPA_TCP_WINDOW_SCALE_NONE = none */
+    uint8_t window_scale;  /* option, at most 14 (RFC 7323 2.3); TPA_TCP_WINDOW_SCALE_NONE = none */
     uint8_t traffic_class; /* of the IP header; its low two bits are ECN */
     bool has_timestamp;
     bool sack_permitted;
