@@ -90,7 +90,7 @@ const struct tpa_cfg_option tpa_cfg_option_table[] = {
     BOOLEAN("tcp.opt_ts", tcp.opt_ts, "1", "timestamps"),
     BOOLEAN("tcp.opt_ws", tcp.opt_ws, "1", "window scale"),
     BOOLEAN("tcp.opt_sack", tcp.opt_sack, "1", "selective acknowledgements"),
-    BOOLEAN("tcp.nodelay", tcp.nodelay, "0", "1: send small segments at once (no Nagle)"),
+    BOOLEAN("tcp.nodelay", tcp.nodelay, "1", "1: send small segments at once (no Nagle)"),
     TIME("tcp.time_wait", tcp.time_wait, "1m", 0, HOUR, "time in TIME-WAIT"),
     TIME("tcp.fin_wait_2", tcp.fin_wait_2, "1m", SECOND, HOUR,
          "time in FIN-WAIT-2 once the application has closed"),

@@ -10,15 +10,15 @@
 
 const uint8_t tpa_ip_mac_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-uint8_t tpa_ip_ethernet_header(uint8_t *header, const struct tpa_ip_interface *interface,
+uint8_t tpa_ip_ethernet_header(uint8_t header[TPA_IP_LINK_LENGTH_MAX],
+                               const struct tpa_ip_interface *interface,
                                const uint8_t *destination, uint16_t ethertype)
 {
     struct tpa_base_writer writer = tpa_base_writer_make(header, TPA_IP_LINK_LENGTH_MAX);
 
-    if (destination != NULL)
-        tpa_base_writer_bytes(&writer, destination, TPA_IP_MAC_LENGTH);
-    else
-        tpa_base_writer_fill(&writer, 0, TPA_IP_MAC_LENGTH);
+    static const uint8_t unknown[TPA_IP_MAC_LENGTH];
+
+    tpa_base_writer_bytes(&writer, destination != NULL ? destination : unknown, TPA_IP_MAC_LENGTH);
     tpa_base_writer_bytes(&writer, interface->mac, TPA_IP_MAC_LENGTH);
     if (interface->vlan != 0) {
         tpa_base_writer_be16(&writer, TPA_IP_ETHERTYPE_VLAN);
