@@ -68,7 +68,8 @@ static inline uint32_t tpa_tcp_flight_pipe(const struct tpa_tcp_flight *flight)
 }
 
 /* `length` new bytes are sent now, from nxt on. To be called before the packet goes: 0; TPA_ENOMEM:
- * don't send it. (Only possible if nothing is outstanding.) */
+ * don't send it. (Only possible if nothing is outstanding, or what was sent last is SACKed or
+ * lost.) */
 int tpa_tcp_flight_sent(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_worker *worker,
                         uint32_t length, uint64_t now);
 
