@@ -83,6 +83,8 @@ void wire_enter(struct wire *wire, enum tpa_tcp_state state);
 void wire_no_quick_acks(struct wire *wire);
 
 void wire_receive(struct wire *wire, struct wire_segment segment);
+/* Although there is something that was sent and not expected yet: it is still on its way out. */
+void wire_receive_anyway(struct wire *wire, struct wire_segment segment);
 void wire_expect(struct wire *wire, struct wire_segment segment);
 void wire_expect_nothing(struct wire *wire, const char *file, int line);
 /* Lets time pass, timer by timer. */
@@ -121,6 +123,7 @@ static inline uint64_t wire_dropped(const struct wire *wire, enum tpa_base_drop 
     ((struct wire_segment){.file = __FILE__, .line = __LINE__, ##__VA_ARGS__})
 /* clang-format on */
 #define RECEIVE(...)            wire_receive(wire, WIRE_SEGMENT(__VA_ARGS__))
+#define RECEIVE_ANYWAY(...)     wire_receive_anyway(wire, WIRE_SEGMENT(__VA_ARGS__))
 #define EXPECT(...)             wire_expect(wire, WIRE_SEGMENT(__VA_ARGS__))
 #define EXPECT_NOTHING()        wire_expect_nothing(wire, __FILE__, __LINE__)
 #define EXPECT_STATE(state)     wire_expect_state(wire, (state), __FILE__, __LINE__)
