@@ -11,8 +11,8 @@
 const uint8_t tpa_ip_mac_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 uint8_t tpa_ip_ethernet_header(uint8_t header[TPA_IP_LINK_LENGTH_MAX],
-                               const struct tpa_ip_interface *interface,
-                               const uint8_t *destination, uint16_t ethertype)
+                               const struct tpa_ip_interface *interface, const uint8_t *destination,
+                               uint16_t ethertype)
 {
     struct tpa_base_writer writer = tpa_base_writer_make(header, TPA_IP_LINK_LENGTH_MAX);
 

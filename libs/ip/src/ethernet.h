@@ -16,9 +16,8 @@ extern const uint8_t tpa_ip_mac_broadcast[6];
  * 802.1Q tag where it has one, EtherType. Returns its length, at most TPA_IP_LINK_LENGTH_MAX.
  */
 uint8_t tpa_ip_ethernet_header(uint8_t header[TPA_IP_LINK_LENGTH_MAX],
-                               const struct tpa_ip_interface *interface,
-                               const uint8_t *destination, uint16_t ethertype)
-    __attribute__((nonnull(1, 2)));
+                               const struct tpa_ip_interface *interface, const uint8_t *destination,
+                               uint16_t ethertype) __attribute__((nonnull(1, 2)));
 
 /*
  * A frame of our own: its link header, and a writer over `length` bytes behind it. NULL when no

@@ -124,12 +124,16 @@ void wait_for(struct host *host, uint64_t duration)
     uint64_t end = host->now + duration;
 
     for (;;) {
-        uint64_t next = tpa_ip_next_deadline(host->worker);
+        uint64_t next;
 
         tpa_ip_timers(host->worker, host->now);
+        next = tpa_ip_next_deadline(host->worker);
+        /* Still due: the wheel does so much at a time. */
+        if (next <= host->now)
+            continue;
         if (host->now >= end)
             return;
-        host->now = next > host->now && next < end ? next : end;
+        host->now = next < end ? next : end;
     }
 }
 
@@ -159,7 +163,7 @@ static uint8_t *put_link(uint8_t *to, const struct spec *spec)
 
 static uint8_t ttl_of(const struct spec *spec)
 {
-    if (spec->ttl == NO_TTL)
+    if (spec->ttl_is_0)
         return 0;
     return OR(spec->ttl, 64);
 }
@@ -363,10 +367,15 @@ void discard_sent(struct host *host)
         tpa_mem_packet_free(frame);
 }
 
+uint8_t pattern_byte(uint32_t i)
+{
+    return (uint8_t)(i * 7 + (i >> 8));
+}
+
 static void fill_pattern(uint8_t *to, uint32_t length)
 {
     for (uint32_t i = 0; i < length; i++)
-        to[i] = (uint8_t)(i * 7 + (i >> 8));
+        to[i] = pattern_byte(i);
 }
 
 uint32_t icmp_echo(uint8_t *to, bool ipv6, uint32_t data_length)

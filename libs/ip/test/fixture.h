@@ -75,7 +75,8 @@ struct spec {
     const uint8_t *mac_from; /* peer */
     uint16_t ethertype;      /* of the family */
     uint16_t vlan;           /* 0 = no tag in the frame */
-    uint8_t ttl;             /* 64; NO_TTL = 0 */
+    uint8_t ttl;             /* 64 */
+    bool ttl_is_0;
     uint8_t traffic_class;
     uint8_t protocol; /* TCP */
     uint16_t identification;
@@ -91,8 +92,6 @@ struct spec {
     uint64_t offload;   /* RTE_MBUF_F_RX_* */
     uint32_t segment;   /* bytes of a segment of the chain; 0 = as the pool makes it */
 };
-
-#define NO_TTL 0xff
 
 /* The bytes of a frame in `to`, which is large enough; returns how many. */
 uint32_t build(uint8_t *to, const struct spec *spec);
@@ -119,6 +118,9 @@ struct sent {
 bool take_sent(struct host *host, struct sent *sent);
 void expect_nothing_sent(struct host *host);
 void discard_sent(struct host *host);
+
+/* Byte `i` of the data that messages and segments are filled with. */
+uint8_t pattern_byte(uint32_t i);
 
 /* ICMP messages, built in `to`, checksum left to build(). */
 uint32_t icmp_echo(uint8_t *to, bool ipv6, uint32_t data_length);
