@@ -4,7 +4,8 @@
  *
  * It works on packets as the wire has them: with an impairment set for transmission, super-frames
  * are segmented and checksums computed here first. Without one, and with nothing held, a burst
- * costs one branch. Delayed packets move in rx_burst, tx_burst and tx_flush, by their `now`.
+ * costs one branch. Delayed packets move in rx_burst, tx_burst and tx_flush, by their `now`; when
+ * what delays them is switched off, all that is held leaves with the next of these.
  *
  * The choices for one queue depend on the seed, the queue, the direction and the packets so far,
  * and on nothing else. Masks count packets of all queues of a direction.
@@ -20,6 +21,8 @@ TPA_BASE_DECLARATIONS_BEGIN
 #define TPA_NETDEV_IMPAIR_HELD_MAX      65536 /* packets a queue delays at once; past it: dropped */
 #define TPA_NETDEV_IMPAIR_PPM           1000000 /* certainty */
 #define TPA_NETDEV_IMPAIR_QUEUE_DEFAULT 1000    /* packets that wait for the rate */
+/* Times beyond an hour are a mistake, and sums of them could wrap. */
+#define TPA_NETDEV_IMPAIR_TIME_MAX UINT64_C(3600000000000)
 /* How long a reordered packet is held where nobody says, and nothing passes it. */
 #define TPA_NETDEV_IMPAIR_REORDER_DELAY UINT64_C(10000000)
 
@@ -55,7 +58,8 @@ struct tpa_netdev *tpa_netdev_impair_wrap(struct tpa_netdev *lower, struct tpa_m
 
 /*
  * Takes effect with the next packet of any queue; may be called by any thread. `device`: the
- * wrapper, or any that wraps it. 0; TPA_EINVAL (a probability above certainty), TPA_EUNSUPPORTED
+ * wrapper, or any that wraps it. 0; TPA_EINVAL (a probability above certainty, a
+ * time above TPA_NETDEV_IMPAIR_TIME_MAX), TPA_EUNSUPPORTED
  * (no impairment in this device).
  */
 int tpa_netdev_impair_set(struct tpa_netdev *device, enum tpa_netdev_direction direction,
@@ -83,8 +87,7 @@ int tpa_netdev_impairment_parse(const char *text, struct tpa_netdev_impairment *
 
 #define TPA_NETDEV_IMPAIRMENT_TEXT 4096
 
-/* The inverse: text that parse reads back to the same (a rate that is no multiple of 1 stays
- * exact). "off" for none. Returns its length. */
+/* The inverse: text that parse reads back to the same; "off" for none. Returns its length. */
 size_t tpa_netdev_impairment_format(const struct tpa_netdev_impairment *impairment,
                                     char text[TPA_NETDEV_IMPAIRMENT_TEXT]);
 
