@@ -72,6 +72,9 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     connection->flags = offered_options(config) | TPA_TCP_NODELAY | TPA_TCP_SEND_SYN;
     connection->rcv_scale = receive_scale(config);
     connection->quick_acks = TPA_TCP_QUICK_ACKS;
+    /* As if the last of these had been sent long ago. */
+    connection->challenge_start = (uint16_t)(tpa_tcp_coarse(now) - TPA_TCP_LONG_AGO);
+    connection->stray_reply = connection->challenge_start;
     connection->recovery_point = iss;
     connection->ts_offset = tpa_tcp_timestamp_offset(&worker->keys, tuple);
     connection->keepalive = (uint32_t)(config->keepalive >> TPA_TCP_COARSE_SHIFT);

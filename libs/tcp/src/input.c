@@ -102,6 +102,10 @@ static bool is_acceptable(const struct tpa_tcp_connection *connection,
     /* Nothing fits, but what stands at the window's edge may carry an ACK (RFC 9293 3.10.7.4). */
     if (segment->seq == connection->rcv_nxt)
         return true;
+    /* A peer that has used up the window, and lost some of it, acknowledges from its very end:
+     * those ACKs must count, or both directions wait for the hole to be filled. */
+    if (span == 0 && !(segment->flags & (TPA_TCP_SYN | TPA_TCP_RST)))
+        window++;
     if (span == 0)
         return tpa_base_seq_in_window(segment->seq, connection->rcv_nxt, window);
     return window > 0 && tpa_base_seq_lt(segment->seq, connection->rcv_adv) &&
@@ -134,7 +138,8 @@ static enum tpa_base_drop reject(struct tpa_tcp_worker *worker,
     note_duplicate(worker, connection, segment);
     answer_unacceptable(worker, connection, segment, now);
     /* The peer has not seen the ACK of its FIN: 2 MSL begin anew. */
-    if (connection->state == TPA_TCP_TIME_WAIT && (segment->flags & TPA_TCP_FIN))
+    if (connection->state == TPA_TCP_TIME_WAIT && (segment->flags & TPA_TCP_FIN) &&
+        segment->seq + segment_span(segment) == connection->rcv_nxt)
         tpa_tcp_start_state_timer(worker, connection, worker->config->time_wait, now);
     return tpa_base_seq_lt(segment->seq, connection->rcv_nxt) ? TPA_BASE_DROP_TCP_DUPLICATE
                                                               : TPA_BASE_DROP_TCP_OUT_OF_WINDOW;
@@ -224,9 +229,13 @@ static bool check_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *
     if (connection->state == TPA_TCP_SYN_RECEIVED &&
         !tpa_tcp_input_syn_received(worker, connection, segment, now))
         return false;
+    if (!tpa_tcp_input_ack(worker, connection, segment, now))
+        return false;
+    /* Not before: who doesn't know what we sent must not set what later timestamps have to exceed,
+     * nor keep a dead connection alive. */
     note_sign_of_life(connection, now);
     record_timestamp(connection, segment);
-    return tpa_tcp_input_ack(worker, connection, segment, now);
+    return true;
 }
 
 /* RFC 9293 3.10.7.4, first to fifth. */

@@ -118,12 +118,21 @@ static void take_out_of_order(struct tpa_tcp_worker *worker, struct tpa_tcp_conn
     ack_duplicate(worker, connection);
 }
 
-/* Cuts the text to [rcv_nxt, rcv_adv). Returns the number of its first byte. */
+/* Where text must end: at the window's edge, or at the FIN if that is known. */
+static uint32_t text_end(const struct tpa_tcp_connection *connection)
+{
+    if (!connection->reassembly.has_fin)
+        return connection->rcv_adv;
+    return tpa_base_seq_min(connection->reassembly.fin, connection->rcv_adv);
+}
+
+/* Cuts the text to what is from rcv_nxt to its end. Returns the number of its first byte. */
 static uint32_t trim_to_window(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                                struct rte_mbuf *packet, uint32_t sequence)
 {
     uint32_t length = tpa_mem_packet_length(packet);
     uint32_t end = sequence + length;
+    uint32_t limit = text_end(connection);
 
     if (tpa_base_seq_lt(sequence, connection->rcv_nxt)) {
         uint32_t old = TPA_BASE_MIN(connection->rcv_nxt - sequence, length);
@@ -134,25 +143,40 @@ static uint32_t trim_to_window(struct tpa_tcp_worker *worker, struct tpa_tcp_con
         sequence += old;
         ack_now(worker, connection);
     }
-    if (tpa_base_seq_gt(end, connection->rcv_adv)) {
-        uint32_t fits = connection->rcv_adv - sequence;
+    if (tpa_base_seq_gt(end, limit)) {
+        uint32_t fits = limit - sequence;
 
-        tpa_mem_packet_truncate(packet, tpa_base_seq_gt(connection->rcv_adv, sequence) ? fits : 0);
+        tpa_mem_packet_truncate(packet, tpa_base_seq_gt(limit, sequence) ? fits : 0);
         ack_now(worker, connection);
     }
     return sequence;
+}
+
+/* Why nothing was left of a text that ended at `end`. */
+static enum tpa_base_drop nothing_left(struct tpa_tcp_worker *worker,
+                                       const struct tpa_tcp_connection *connection,
+                                       const struct tpa_tcp_segment *segment, uint32_t end)
+{
+    if (tpa_base_seq_leq(end, connection->rcv_nxt))
+        return TPA_BASE_DROP_TCP_DUPLICATE;
+    if (tpa_base_seq_lt(text_end(connection), connection->rcv_adv))
+        return TPA_BASE_DROP_TCP_AFTER_FIN;
+    if (segment->length == 1)
+        worker->counters.window_probes_in++;
+    return TPA_BASE_DROP_TCP_ZERO_WINDOW;
 }
 
 static void input_payload(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                           struct rte_mbuf *packet, const struct tpa_tcp_segment *segment,
                           uint32_t sequence, uint64_t now)
 {
+    uint32_t end = sequence + segment->length;
+
     tpa_mem_packet_trim_front(packet, segment->header_length);
     sequence = trim_to_window(worker, connection, packet, sequence);
     if (tpa_mem_packet_length(packet) == 0) {
-        if (sequence == connection->rcv_adv && segment->length == 1)
-            worker->counters.window_probes_in++;
-        tpa_tcp_input_drop(worker, connection, segment, TPA_BASE_DROP_TCP_ZERO_WINDOW, now);
+        tpa_tcp_input_drop(worker, connection, segment,
+                           nothing_left(worker, connection, segment, end), now);
         tpa_mem_packet_free(packet);
     } else if (TPA_BASE_LIKELY(sequence == connection->rcv_nxt)) {
         take_in_order(worker, connection, packet, segment, now);

@@ -65,6 +65,9 @@ enum tpa_tcp_recovery {
 /* Between two ACKs in reply to pure ACKs outside the window: ends ACK wars. */
 #define TPA_TCP_STRAY_REPLY_INTERVAL (UINT64_C(500000000))
 
+/* Coarse ticks beyond both intervals. */
+#define TPA_TCP_LONG_AGO (uint16_t)(TPA_TCP_CHALLENGE_INTERVAL >> (TPA_TCP_COARSE_SHIFT - 1))
+
 /* R1 (SHLD-10): from so many retransmissions on the path is suspect. */
 #define TPA_TCP_RETRIES_SUSPECT 3
 
@@ -140,7 +143,12 @@ static inline void tpa_tcp_send_flag(struct tpa_tcp_worker *worker,
 static inline uint64_t tpa_tcp_rto(const struct tpa_tcp_worker *worker,
                                    const struct tpa_tcp_connection *connection)
 {
-    return tpa_tcp_rtt_rto(&connection->rtt, worker->config->rto_min, worker->config->rto_max);
+    uint64_t minimum = worker->config->rto_min;
+
+    if ((connection->flags & TPA_TCP_SYN_LOST) && tpa_tcp_is_synchronized(connection) &&
+        connection->rtt.srtt == 0)
+        minimum = TPA_BASE_MAX(minimum, TPA_TCP_RTO_AFTER_SYN_RTO); /* RFC 6298 section 5.7 */
+    return tpa_tcp_rtt_rto(&connection->rtt, minimum, worker->config->rto_max);
 }
 
 /* What the owner of a connection that it has closed still wants to know. */

@@ -121,8 +121,11 @@ static enum outcome send_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connect
             return OUTCOME_MORE;
         if (tpa_tcp_emit_new(burst, connection, length) == 0)
             return OUTCOME_STARVED;
-        if (first)
+        if (first) {
+            /* Keepalives that went unanswered are no retransmissions of this. */
+            connection->probes = 0;
             tpa_tcp_start_retransmit_timer(burst->worker, connection, burst->now);
+        }
     }
     connection->flags &= ~TPA_TCP_OVERRIDE_SWS;
     return OUTCOME_DONE;

@@ -60,11 +60,15 @@ static void count_duplicates(struct tpa_tcp_connection *connection,
 }
 
 /* RFC 6582 section 3.2, step 3: the next segment was lost too. */
-static void partial_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
+static void partial_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                        uint64_t now)
 {
     uint32_t length = TPA_BASE_MIN(connection->window.mss, tpa_tcp_outstanding(connection));
 
     tpa_tcp_flight_lose_first(&connection->flight, &worker->flight, length);
+    /* Only the first one restarts the timer. */
+    if (!(connection->flags & TPA_TCP_PARTIAL_ACK))
+        tpa_tcp_start_retransmit_timer(worker, connection, now);
     connection->flags |= TPA_TCP_PARTIAL_ACK | TPA_TCP_SEND_FIRST_LOST;
     tpa_tcp_schedule(worker, connection);
 }
@@ -83,7 +87,7 @@ void tpa_tcp_recover(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
 
     if (connection->recovery == TPA_TCP_RECOVERY_FAST) {
         if (acked->acked != 0 && !uses_sack(connection))
-            partial_ack(worker, connection);
+            partial_ack(worker, connection, now);
     } else if (connection->recovery == TPA_TCP_RECOVERY_NONE) {
         if ((lost != 0 || connection->duplicate_acks >= TPA_TCP_DUPLICATE_THRESHOLD) &&
             may_enter(connection))
