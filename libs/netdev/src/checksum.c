@@ -118,6 +118,11 @@ static void network_checksum(const struct tpa_netdev_request *request)
                      tpa_base_checksum_finish(tpa_base_checksum_partial(request->l3, length, 0)));
 }
 
+static uint16_t finish_transport(const struct rte_mbuf *packet, uint32_t sum)
+{
+    return is_tcp(packet) ? tpa_base_checksum_finish(sum) : tpa_base_checksum_finish_udp(sum);
+}
+
 static void transport_checksum(struct rte_mbuf *packet, const struct tpa_netdev_request *request)
 {
     uint8_t *field = transport_checksum_field(packet, request);
@@ -126,8 +131,7 @@ static void transport_checksum(struct rte_mbuf *packet, const struct tpa_netdev_
 
     tpa_base_store16(field, 0);
     sum = tpa_mem_packet_checksum(packet, request->l4_offset, length, sum);
-    tpa_base_store16(field, is_tcp(packet) ? tpa_base_checksum_finish(sum)
-                                           : tpa_base_checksum_finish_udp(sum));
+    tpa_base_store16(field, finish_transport(packet, sum));
 }
 
 int tpa_netdev_checksum(struct rte_mbuf *packet)
@@ -146,4 +150,29 @@ int tpa_netdev_checksum(struct rte_mbuf *packet)
         transport_checksum(packet, &request);
     packet->ol_flags &= ~TPA_NETDEV_REQUEST_FLAGS;
     return 0;
+}
+
+void tpa_netdev_checksum_copy(const struct rte_mbuf *packet, uint8_t *copy)
+{
+    struct tpa_netdev_request request;
+    bool super_frame = packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
+    uint32_t length;
+    uint32_t sum;
+    uint8_t *field;
+
+    if (!(packet->ol_flags & TPA_NETDEV_REQUEST_FLAGS) ||
+        tpa_netdev_request_read(packet, &request) != 0)
+        return;
+    request.l3 = copy + request.l3_offset;
+    request.l4 = copy + request.l4_offset;
+    if (!request.ipv6 && (super_frame || (packet->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)))
+        network_checksum(&request);
+    if (request.payload_offset == request.l4_offset)
+        return;
+    length = packet->pkt_len - request.l4_offset;
+    field = transport_checksum_field(packet, &request);
+    tpa_base_store16(field, 0);
+    sum = pseudo_header_sum(&request, transport_protocol(packet), length);
+    sum = tpa_base_checksum_partial(request.l4, length, sum);
+    tpa_base_store16(field, finish_transport(packet, sum));
 }

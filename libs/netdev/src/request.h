@@ -56,4 +56,10 @@ int tpa_netdev_request_read(const struct rte_mbuf *packet, struct tpa_netdev_req
  */
 int tpa_netdev_request_prepare(struct rte_mbuf *packet);
 
+/*
+ * Computes in `copy`, a flat copy of the whole packet, the checksums that the packet asks for; a
+ * super-frame's as if it were sent as it is. The packet stays as it is.
+ */
+void tpa_netdev_checksum_copy(const struct rte_mbuf *packet, uint8_t *copy);
+
 #endif

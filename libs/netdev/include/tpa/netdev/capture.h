@@ -16,7 +16,7 @@ TPA_BASE_DECLARATIONS_BEGIN
 struct tpa_netdev *tpa_netdev_capture_wrap(struct tpa_netdev *lower);
 
 struct tpa_netdev_capture_config {
-    const char *path;           /* made anew; what was there is lost */
+    const char *path;           /* made anew, readable for the owner; what was there is lost */
     uint32_t snap_length;       /* bytes kept of a packet; 0 = TPA_NETDEV_CAPTURE_SNAP_DEFAULT */
     uint64_t size_limit;        /* bytes of file at which capturing ends by itself; 0 =
                                    TPA_NETDEV_CAPTURE_SIZE_DEFAULT */
