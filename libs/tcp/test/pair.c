@@ -229,11 +229,16 @@ void pair_run(struct pair *pair, uint64_t duration)
     settle(pair);
 }
 
+static bool was_established(const struct host *host)
+{
+    return (host->signals & TPA_TCP_SIGNAL_ESTABLISHED) != 0;
+}
+
 static bool is_transferred(const struct pair *pair)
 {
     return pair->hosts[0].read == pair->applications[1].to_write &&
            pair->hosts[1].read == pair->applications[0].to_write &&
-           is_established(&pair->hosts[0]) && is_established(&pair->hosts[1]);
+           was_established(&pair->hosts[0]) && was_established(&pair->hosts[1]);
 }
 
 bool pair_transfer(struct pair *pair, uint64_t duration)
