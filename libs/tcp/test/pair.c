@@ -10,16 +10,19 @@
 #include "stream.h"
 #include "test/support/pools.h"
 
-#define PACKETS 12000
+#define PACKETS 9000
 
 void pair_prepare(struct pair *pair, uint32_t iss0, uint32_t iss1)
 {
-    static struct tpa_mem_pool *pool;
+    static struct tpa_mem_pool *pool, *wire_pool;
 
-    if (pool == NULL)
+    if (pool == NULL) {
         pool = tpa_test_pool(PACKETS);
+        wire_pool = tpa_test_pool(PACKETS / 2);
+    }
     memset(pair, 0, sizeof(*pair));
     pair->pool = pool;
+    pair->wire_pool = wire_pool;
     pair->iss[0] = iss0;
     pair->iss[1] = iss1;
     pair->now = 1000 * SECONDS;
@@ -67,7 +70,7 @@ static void transmit(struct pair *pair, unsigned int from, struct rte_mbuf *pack
         tpa_mem_packet_free(packet);
         break;
     case FATE_REPEAT:
-        put_on_wire(pair, to, tpa_mem_packet_copy(pair->pool, packet), due);
+        put_on_wire(pair, to, tpa_mem_packet_copy(pair->wire_pool, packet), due);
         put_on_wire(pair, to, packet, due);
         break;
     case FATE_LATE:
@@ -92,7 +95,7 @@ static void deliver(struct pair *pair, unsigned int to, struct rte_mbuf *packet)
         return;
     }
     /* What was attached on the way out arrives in a buffer of its own, as from a NIC. */
-    struct rte_mbuf *copy = tpa_mem_packet_copy(pair->pool, packet);
+    struct rte_mbuf *copy = tpa_mem_packet_copy(pair->wire_pool, packet);
 
     cr_assert_not_null(copy, "the pool is empty");
     tpa_mem_packet_free(packet);
@@ -260,5 +263,6 @@ void pair_close(struct pair *pair)
     for (unsigned int i = 0; i < pair->wire_count; i++)
         tpa_mem_packet_free(pair->wire[i].packet);
     tpa_test_pool_expect_idle(pair->pool);
+    tpa_test_pool_expect_idle(pair->wire_pool);
     cr_assert_eq(stream_chunks, 0);
 }
