@@ -5,6 +5,8 @@
 
 #include <tpa/base/parse.h>
 
+#include "export.h"
+
 enum {
     /*
      * How long a connection has been in TIME-WAIT before its tuple may be opened again from our
@@ -124,9 +126,13 @@ static int sock_connect(struct tpa_api_sock *sock, const struct tpa_base_address
         return sock->sid;
     error =
         tpa_tcp_connect(&worker->tcp, &sock->tcp, tuple, tpa_ip_path_mtu(sock->path), worker->now);
-    if (error == TPA_OK && worker->instance->nagle)
+    if (error != TPA_OK)
+        return error;
+    if (worker->instance->nagle)
         tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false);
-    return error;
+    tpa_api_export_trace_begin(sock);
+    tpa_api_export_sock_opened(sock);
+    return TPA_OK;
 }
 
 static int connect_error(int error)

@@ -6,6 +6,7 @@
 
 #include <tpa/base/error.h>
 
+#include "export.h"
 #include "port.h"
 #include "worker.h"
 
@@ -191,7 +192,7 @@ static int instance_open(struct tpa_api_instance *instance,
 static void instance_free(struct tpa_api_instance *instance, bool keep_devices)
 {
     for (uint32_t i = 0; i < instance->port_count; i++)
-        tpa_api_port_close(&instance->ports[i], keep_devices);
+        tpa_api_port_close(instance, &instance->ports[i], keep_devices);
     tpa_api_fixed_ports_fini(&instance->fixed_ports);
     tpa_api_placement_fini(&instance->placement);
     tpa_api_listeners_fini(&instance->listeners);
@@ -229,6 +230,7 @@ void tpa_api_instance_destroy(struct tpa_api_instance *instance)
         if (worker != NULL)
             tpa_api_worker_destroy(worker);
     }
+    tpa_api_export_destroy(instance);
     instance_free(instance, false);
 }
 

@@ -18,11 +18,15 @@ struct tpa_api_port {
     struct tpa_netdev *device; /* the whole: what bursts go through */
     struct tpa_netdev *impair; /* layers of it that can be told what to do while it runs */
     struct tpa_netdev *capture;
+    struct tpa_mem_registry_port dma; /* what the registry tells of memory */
+    bool dma_attached;
     uint8_t interface;    /* of tpa_ip */
     uint16_t queue_count; /* receive and transmit; worker n uses queue n */
     /* Frames of workers that have no queue: worker n's go to the ring of worker n % queue_count. */
     struct tpa_mem_ring transmit_inbox[TPA_API_WORKERS_MAX];
 };
+
+struct tpa_api_export; /* export.h */
 
 struct tpa_api_instance {
     uint32_t worker_count;
@@ -44,6 +48,7 @@ struct tpa_api_instance {
     uint8_t secret[16];
     struct tpa_base_hash_key table_key;
     struct tpa_base_log *log;
+    struct tpa_api_export *export; /* what shows it to the outside; NULL = nothing does */
 
     struct tpa_api_placement placement;
     struct tpa_api_listeners listeners;
@@ -51,6 +56,8 @@ struct tpa_api_instance {
     struct tpa_api_fixed_ports fixed_ports;
 
     _Atomic uint32_t sock_count;
+    _Atomic uint32_t registered_regions; /* memory that the program registered */
+    _Atomic uint64_t registered_bytes;
     _Atomic uint32_t workers_created;
     _Atomic(struct tpa_worker *) workers[TPA_API_WORKERS_MAX];
 };

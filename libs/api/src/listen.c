@@ -9,6 +9,8 @@
 #include <tpa/base/byteorder.h>
 #include <tpa/base/parse.h>
 
+#include "export.h"
+
 /* 127.0.0.1 and ::1 mean an address of the stack's own, the one that connections to them go to. */
 static int loopback_resolve(struct tpa_worker *worker, struct tpa_base_address *address)
 {
@@ -64,6 +66,7 @@ static int listener_open(struct tpa_worker *worker, struct tpa_api_listener *lis
     }
     if (!listener->scaling)
         tpa_api_port_hold(&instance->placement, &worker->holds, worker->index, listener->port);
+    tpa_api_export_listener_opened(listener);
     return TPA_OK;
 }
 
@@ -157,6 +160,7 @@ static void listener_close(struct tpa_api_listener *listener)
     struct tpa_worker *worker = listener->worker;
     struct tpa_api_instance *instance = worker->instance;
 
+    tpa_api_export_sid_closed(worker, listener->sid);
     tpa_api_sid_give(instance->sids, listener->sid);
     if (!listener->scaling)
         tpa_api_port_release(&instance->placement, &worker->holds, worker->index, listener->port);
@@ -170,10 +174,12 @@ static void sock_close(struct tpa_api_sock *sock)
 
     sock->flags |= TPA_API_SOCK_CLOSED;
     (void)tpa_event_source_remove(&sock->event);
-    if (ended)
+    if (ended) {
         tpa_api_sock_destroy(sock);
-    else
+    } else {
         tpa_tcp_close(&sock->worker->tcp, &sock->tcp, sock->worker->now);
+        tpa_api_export_sock_changed(sock);
+    }
 }
 
 void tpa_close(int sid)

@@ -32,7 +32,11 @@ int tpa_extmem_register(void *virt_addr, size_t len, uint64_t *phys_addrs, int n
         return tpa_api_fail(TPA_EINVAL);
     error = tpa_mem_registry_add(instance->registry, virt_addr, len, phys_addrs, (uint32_t)nr_page,
                                  page_size);
-    return error == TPA_OK ? 0 : tpa_api_fail(error);
+    if (error != TPA_OK)
+        return tpa_api_fail(error);
+    atomic_fetch_add(&instance->registered_regions, 1);
+    atomic_fetch_add(&instance->registered_bytes, len);
+    return 0;
 }
 
 int tpa_extmem_unregister(void *virt_addr, size_t len)
@@ -43,5 +47,9 @@ int tpa_extmem_unregister(void *virt_addr, size_t len)
     if (instance == NULL)
         return tpa_api_fail(TPA_EINVAL);
     error = tpa_mem_registry_remove(instance->registry, virt_addr, len);
-    return error == TPA_OK ? 0 : tpa_api_fail(error);
+    if (error != TPA_OK)
+        return tpa_api_fail(error);
+    atomic_fetch_sub(&instance->registered_regions, 1);
+    atomic_fetch_sub(&instance->registered_bytes, len);
+    return 0;
 }

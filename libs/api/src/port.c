@@ -116,6 +116,29 @@ static int addresses_add(struct tpa_api_instance *instance, const struct tpa_api
     return TPA_OK;
 }
 
+static int dma_map(void *context, void *virt_addr, uint64_t iova, size_t size)
+{
+    return tpa_netdev_dma_map(context, virt_addr, iova, size);
+}
+
+static void dma_unmap(void *context, void *virt_addr, uint64_t iova, size_t size)
+{
+    (void)tpa_netdev_dma_unmap(context, virt_addr, iova, size);
+}
+
+/* From now on the device can read what programs register. */
+static int dma_attach(struct tpa_api_instance *instance, struct tpa_api_port *port)
+{
+    int error;
+
+    port->dma.map = dma_map;
+    port->dma.unmap = dma_unmap;
+    port->dma.context = port->device;
+    error = tpa_mem_registry_attach(instance->registry, &port->dma);
+    port->dma_attached = error == TPA_OK;
+    return error;
+}
+
 int tpa_api_port_open(struct tpa_api_instance *instance, struct tpa_api_port *port,
                       const struct tpa_api_port_config *config, char reason[TPA_API_REASON_SIZE])
 {
@@ -138,6 +161,8 @@ int tpa_api_port_open(struct tpa_api_instance *instance, struct tpa_api_port *po
         error = inboxes_create(port, instance->worker_count);
     if (error == TPA_OK)
         error = interface_add(instance, port, config, &info);
+    if (error == TPA_OK && (info.capabilities & TPA_NETDEV_DMA) != 0)
+        error = dma_attach(instance, port);
     if (error != TPA_OK) {
         snprintf(reason, TPA_API_REASON_SIZE, "port %s: %s", name, tpa_base_error_text(error));
         return error;
@@ -162,10 +187,13 @@ static void inbox_destroy(struct tpa_mem_ring *inbox)
 }
 
 /* The layers above the caller's device; the device too unless `keep_device`. */
-void tpa_api_port_close(struct tpa_api_port *port, bool keep_device)
+void tpa_api_port_close(struct tpa_api_instance *instance, struct tpa_api_port *port,
+                        bool keep_device)
 {
     struct tpa_netdev *layer = port->device;
 
+    if (port->dma_attached)
+        tpa_mem_registry_detach(instance->registry, &port->dma);
     for (uint16_t queue = 0; queue < port->queue_count; queue++)
         inbox_destroy(&port->transmit_inbox[queue]);
     if (!keep_device) {

@@ -19,6 +19,7 @@ int tpa_api_port_open(struct tpa_api_instance *instance, struct tpa_api_port *po
 
 /* Takes the layers apart; the caller's device is closed too unless `keep_device`. A zeroed port is
  * allowed. */
-void tpa_api_port_close(struct tpa_api_port *port, bool keep_device);
+void tpa_api_port_close(struct tpa_api_instance *instance, struct tpa_api_port *port,
+                        bool keep_device);
 
 #endif

@@ -8,6 +8,7 @@
 #include <tpa/base/compiler.h>
 #include <tpa/base/error.h>
 
+#include "export.h"
 #include "worker.h"
 
 enum {
@@ -105,6 +106,7 @@ static void open_passively(struct tpa_worker *worker, struct tpa_api_listener *l
     }
     if (worker->instance->nagle)
         tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false);
+    tpa_api_export_trace_begin(sock);
     worker->counters.accepted++;
     tpa_mem_packet_free(arrival->packet);
 }

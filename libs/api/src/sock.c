@@ -5,6 +5,7 @@
 #include <tpa/base/compiler.h>
 #include <tpa/base/error.h>
 
+#include "export.h"
 #include "worker.h"
 
 _Static_assert(TPA_EVENT_IN == TPA_EVENT_READY_IN && TPA_EVENT_OUT == TPA_EVENT_READY_OUT &&
@@ -59,16 +60,20 @@ static void pending_forget(struct tpa_api_sock *sock)
 static void sock_free(struct tpa_api_sock *sock)
 {
     struct tpa_worker *worker = sock->worker;
+    struct tpa_base_trace *trace = sock->tcp.trace;
 
     if ((sock->flags & TPA_API_SOCK_PENDING) != 0)
         pending_forget(sock);
     else
         (void)tpa_event_source_remove(&sock->event);
     tpa_tcp_finish(&worker->tcp, &sock->tcp);
+    tpa_api_export_trace_end(worker, trace);
     if (sock->path != NULL)
         tpa_ip_path_put(worker->ip, sock->path);
-    if (sock->sid >= 0)
+    if (sock->sid >= 0) {
+        tpa_api_export_sid_closed(worker, sock->sid);
         tpa_api_sid_give(worker->instance->sids, sock->sid);
+    }
     sock->worker = NULL;
     tpa_mem_slab_free(&worker->socks, sock);
     worker->counters.socks--;
@@ -108,6 +113,7 @@ int tpa_api_sock_hand_over(struct tpa_api_sock *sock)
     sock->listener_data = sock->pending.listener->data;
     pending_forget(sock);
     sock->sid = sid;
+    tpa_api_export_sock_opened(sock);
     tpa_event_source_init(&sock->event);
     tpa_event_source_raise(&worker->events, &sock->event, ready_bits(sock));
     return TPA_OK;
@@ -220,6 +226,9 @@ static void signals_apply(struct tpa_api_sock *sock, uint32_t signals)
     if ((signals & TPA_TCP_SIGNAL_ESTABLISHED) != 0)
         sock_established(sock);
     path_advise(sock, signals);
+    if ((signals & (TPA_TCP_SIGNAL_ESTABLISHED | TPA_TCP_SIGNAL_END | TPA_TCP_SIGNAL_ERROR |
+                    TPA_TCP_SIGNAL_TIME_WAIT | TPA_TCP_SIGNAL_CLOSED)) != 0)
+        tpa_api_export_sock_changed(sock);
     if ((sock->flags & (TPA_API_SOCK_CLOSED | TPA_API_SOCK_PENDING)) == 0)
         sock_raise(sock, signals);
     if ((signals & TPA_TCP_SIGNAL_CLOSED) != 0)
@@ -285,9 +294,11 @@ void tpa_api_socks_drop_all(struct tpa_worker *worker)
         struct tpa_api_sock *sock = tpa_api_object_sock(object);
         struct tpa_api_listener *listener = tpa_api_object_listener(object);
 
-        if (sock != NULL && sock->worker == worker)
+        if (sock != NULL && sock->worker == worker) {
             tpa_api_sock_destroy(sock);
-        else if (listener != NULL && listener->worker == worker)
+        } else if (listener != NULL && listener->worker == worker) {
+            tpa_api_export_sid_closed(worker, (int)sid);
             tpa_api_sid_give(sids, (int)sid);
+        }
     }
 }

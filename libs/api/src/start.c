@@ -12,6 +12,7 @@
 #include <tpa/base/clock.h>
 
 #include "configure.h"
+#include "export.h"
 
 /* What tpa.h's calls work on: one instance a process, kept until it ends. */
 static struct {
@@ -136,6 +137,33 @@ static int start(int nr_worker, char reason[TPA_API_REASON_SIZE])
     return error;
 }
 
+/* At the end of the process; workers may be running still. */
+static void export_remove(void)
+{
+    tpa_api_export_remove(stack.instance);
+}
+
+/* An instance that can't be watched runs all the same. */
+static void export_open(void)
+{
+    char prefixes[TPA_API_EXPORT_PREFIXES_MAX][TPA_API_EXPORT_PREFIX_SIZE];
+    struct tpa_api_export_config config = {
+        .instance = stack.instance,
+        .registry = &stack.registry,
+        .options = &stack.options,
+        .log = &stack.log,
+        .program = program_invocation_short_name,
+        .id = getenv("TPA_ID"),
+    };
+    char reason[TPA_API_REASON_SIZE] = "";
+    int error = tpa_api_export_create(&config, prefixes, tpa_api_export_prefixes(prefixes), reason);
+
+    if (error != TPA_OK)
+        TPA_BASE_LOG_WARNING_LINE(&stack.log, "the tpa tool won't see this program: %s", reason);
+    else
+        (void)atexit(export_remove);
+}
+
 static void postinit_run(void)
 {
     const char *command = stack.options.shell.postinit_cmd;
@@ -155,6 +183,7 @@ int tpa_init(int nr_worker)
     }
     stack.begun = true;
     tpa_cfg_registry_start(&stack.registry);
+    export_open();
     postinit_run();
     return 0;
 }

@@ -9,6 +9,8 @@
 #include <tpa/mem/eal.h>
 #include <tpa/mem/rcu.h>
 
+#include "export.h"
+
 static __thread struct tpa_worker *current_worker;
 static __thread char thread_identity; /* its address is the thread's */
 
@@ -172,6 +174,7 @@ struct tpa_worker *tpa_api_worker_create(struct tpa_api_instance *instance, uint
     }
     tpa_mem_rcu_join();
     tpa_api_worker_enter(worker);
+    tpa_api_export_worker_open(worker, now);
     atomic_store_explicit(&instance->workers[index], worker, memory_order_release);
     return worker;
 }
@@ -234,6 +237,8 @@ void tpa_api_worker_step(struct tpa_worker *worker, uint64_t now)
     tpa_api_transmit(worker);
     tpa_api_signals_process(worker);
     tpa_api_completions_run(worker);
+    if (TPA_BASE_UNLIKELY(now >= worker->export_due))
+        tpa_api_export_tick(worker, now);
     tpa_mem_rcu_quiescent();
 }
 

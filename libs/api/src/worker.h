@@ -35,7 +35,8 @@ enum {
 
 struct tpa_worker {
     struct tpa_api_instance *instance;
-    uint64_t now; /* of the last step, ns */
+    uint64_t now;        /* of the last step, ns */
+    uint64_t export_due; /* when the export wants a moment of it; UINT64_MAX = never */
     uint32_t index;
     uint32_t listeners_generation; /* up to which closed listeners were purged */
     const void *thread;            /* identity of the thread that may use it */
