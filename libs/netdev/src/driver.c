@@ -95,6 +95,14 @@ bool tpa_netdev_driver_takes_external(const struct rte_eth_dev_info *port)
     return strstr(driver_arguments(port), "zero-copy=yes") == NULL;
 }
 
+bool tpa_netdev_driver_connects_at_start(const struct rte_eth_dev_info *port)
+{
+    /* A client is what it is by default. */
+    return strcmp(port->driver_name, "net_memif") == 0 &&
+           strstr(driver_arguments(port), "role=server") == NULL &&
+           strstr(driver_arguments(port), "role=master") == NULL;
+}
+
 static uint32_t ring_frame_size(const struct rte_eth_dev_info *port)
 {
     const struct tpa_netdev_driver *driver = tpa_netdev_driver_find(port->driver_name);

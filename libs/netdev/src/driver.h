@@ -30,6 +30,9 @@ bool tpa_netdev_driver_is_virtual(const struct rte_eth_dev_info *port);
 /* True where segments may lie outside of DPDK's memory. */
 bool tpa_netdev_driver_takes_external(const struct rte_eth_dev_info *port);
 
+/* True where the port connects to a peer when it is started, and only then. */
+bool tpa_netdev_driver_connects_at_start(const struct rte_eth_dev_info *port);
+
 /* Bytes that a receive buffer must have because the driver says so, whatever the MTU; 0 = none. */
 uint32_t tpa_netdev_driver_buffer_size(const struct rte_eth_dev_info *port);
 

@@ -22,9 +22,25 @@ static struct tpa_netdev_ethdev *ethdev_of(struct tpa_netdev *device)
     return TPA_BASE_CONTAINER_OF(device, struct tpa_netdev_ethdev, device);
 }
 
+static uint8_t state_of(const struct tpa_netdev_ethdev *self)
+{
+    return __atomic_load_n(&self->state, __ATOMIC_RELAXED);
+}
+
+/* What is gone stays so. */
+static void set_state(struct tpa_netdev_ethdev *self, enum tpa_netdev_ethdev_state state)
+{
+    uint8_t was = state_of(self);
+
+    while (was != TPA_NETDEV_ETHDEV_GONE &&
+           !__atomic_compare_exchange_n(&self->state, &was, (uint8_t)state, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+        continue;
+}
+
 static bool is_gone(const struct tpa_netdev_ethdev *self)
 {
-    return __atomic_load_n(&self->gone, __ATOMIC_RELAXED) != 0;
+    return state_of(self) == TPA_NETDEV_ETHDEV_GONE;
 }
 
 static uint16_t ethdev_rx_burst(struct tpa_netdev *device, uint16_t queue,
@@ -33,7 +49,7 @@ static uint16_t ethdev_rx_burst(struct tpa_netdev *device, uint16_t queue,
     struct tpa_netdev_ethdev *self = ethdev_of(device);
     uint16_t received;
 
-    if (TPA_BASE_UNLIKELY(is_gone(self)))
+    if (TPA_BASE_UNLIKELY(state_of(self) != TPA_NETDEV_ETHDEV_PRESENT))
         return 0;
     received = rte_eth_rx_burst(self->port_id, queue, packets, count);
     for (uint16_t i = 0; i < received; i++)
@@ -82,7 +98,7 @@ static uint16_t ethdev_tx_burst(struct tpa_netdev *device, uint16_t queue,
     struct tpa_netdev_ethdev *self = ethdev_of(device);
     uint16_t accepted = 0;
 
-    if (TPA_BASE_UNLIKELY(is_gone(self)))
+    if (TPA_BASE_UNLIKELY(state_of(self) != TPA_NETDEV_ETHDEV_PRESENT))
         return 0;
     while (accepted < count) {
         enum tpa_base_drop why;
@@ -126,7 +142,7 @@ static int on_removal(uint16_t port_id, enum rte_eth_event_type type, void *cont
 {
     struct tpa_netdev_ethdev *self = context;
 
-    __atomic_store_n(&self->gone, 1, __ATOMIC_RELAXED);
+    set_state(self, TPA_NETDEV_ETHDEV_GONE);
     return 0;
 }
 
@@ -163,17 +179,45 @@ static bool interface_runs(const struct tpa_netdev_ethdev *self)
     return interface_of(self) == 0 || tpa_netdev_interface_runs(interface_of(self));
 }
 
+/* Starts the port, which may mean that it looks for its peer. */
+static bool connect_port(struct tpa_netdev_ethdev *self)
+{
+    bool started = rte_eth_dev_start(self->port_id) == 0;
+
+    set_state(self, started ? TPA_NETDEV_ETHDEV_PRESENT : TPA_NETDEV_ETHDEV_UNCONNECTED);
+    return started;
+}
+
+/* A client whose server went away, or was not ready, asks again; bursts meanwhile do nothing. */
+static void reconnect_port(struct tpa_netdev_ethdev *self)
+{
+    if (state_of(self) == TPA_NETDEV_ETHDEV_PRESENT)
+        rte_eth_dev_stop(self->port_id);
+    set_state(self, TPA_NETDEV_ETHDEV_UNCONNECTED);
+    connect_port(self);
+}
+
+static bool link_is_up(struct tpa_netdev_ethdev *self, struct rte_eth_link *state)
+{
+    memset(state, 0, sizeof(*state));
+    return state_of(self) == TPA_NETDEV_ETHDEV_PRESENT &&
+           rte_eth_link_get_nowait(self->port_id, state) == 0 &&
+           state->link_status == RTE_ETH_LINK_UP && interface_runs(self);
+}
+
 static void ethdev_link(struct tpa_netdev *device, struct tpa_netdev_link *link)
 {
     struct tpa_netdev_ethdev *self = ethdev_of(device);
-    struct rte_eth_link state = {0};
+    struct rte_eth_link state;
 
     if (!is_gone(self) && (rte_eth_dev_is_removed(self->port_id) == 1 || interface_gone(self)))
-        __atomic_store_n(&self->gone, 1, __ATOMIC_RELAXED);
+        set_state(self, TPA_NETDEV_ETHDEV_GONE);
     link->gone = is_gone(self);
-    if (link->gone || !self->started || rte_eth_link_get_nowait(self->port_id, &state) != 0)
+    if (link->gone || !self->started)
         return;
-    link->up = state.link_status == RTE_ETH_LINK_UP && interface_runs(self);
+    link->up = link_is_up(self, &state);
+    if (!link->up && tpa_netdev_driver_connects_at_start(&self->port))
+        reconnect_port(self);
     link->speed_mbps = state.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : state.link_speed;
 }
 
@@ -334,8 +378,10 @@ static int ethdev_start(struct tpa_netdev *device)
         return TPA_EIO;
     if (self->started)
         return 0;
-    if (rte_eth_dev_start(self->port_id) != 0)
+    if (!connect_port(self) && !tpa_netdev_driver_connects_at_start(&self->port)) {
+        set_state(self, TPA_NETDEV_ETHDEV_PRESENT);
         return TPA_EIO;
+    }
     self->started = true;
     /* Some ports hear everything anyway and know no such mode. */
     if (self->info.promiscuous)
@@ -352,8 +398,9 @@ static void ethdev_stop(struct tpa_netdev *device)
     if (!self->started)
         return;
     self->started = false;
-    if (is_ours(self))
+    if (is_ours(self) && state_of(self) != TPA_NETDEV_ETHDEV_UNCONNECTED)
         rte_eth_dev_stop(self->port_id);
+    set_state(self, TPA_NETDEV_ETHDEV_PRESENT);
 }
 
 static void ethdev_close(struct tpa_netdev *device)

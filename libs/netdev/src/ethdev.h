@@ -13,11 +13,17 @@ struct tpa_netdev_ethdev_queue {
     struct tpa_base_drop_counters drops;
 } TPA_BASE_CACHE_ALIGNED;
 
+enum tpa_netdev_ethdev_state {
+    TPA_NETDEV_ETHDEV_PRESENT,
+    TPA_NETDEV_ETHDEV_UNCONNECTED, /* no peer to connect to, yet */
+    TPA_NETDEV_ETHDEV_GONE,
+};
+
 struct tpa_netdev_ethdev {
     struct tpa_netdev device;
     uint16_t port_id;
     bool started;
-    uint8_t gone;          /* set by DPDK's event thread as well as by link() */
+    uint8_t state;         /* enum tpa_netdev_ethdev_state; also set by DPDK's event thread */
     uint16_t reported_mtu; /* what info says, and limits follow */
     struct tpa_netdev_limits limits;
     uint64_t rx_flags; /* flags of received packets that mean something */

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -30,14 +29,6 @@ struct peer {
     struct wire_report report;
     int raw;
 };
-
-double wire_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct peer *peer, const char *format, ...)
 {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <tpa/base/byteorder.h>
 #include <tpa/mem/eal.h>
@@ -17,6 +18,14 @@ enum {
     PATIENCE = 5,
     POOL_CACHE = 64
 };
+
+double wire_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static bool make_pool(struct wire_port *port, const char *name, uint16_t mtu, char *reason)
 {
@@ -133,7 +142,7 @@ unsigned int wire_port_step(struct wire_port *port)
     uint16_t count = tpa_netdev_rx_burst(port->device, 0, packets, BURST, now_ns());
 
     for (uint16_t i = 0; i < count; i++) {
-        if (!answer(packets[i]))
+        if (!port->mirror && !answer(packets[i]))
             tpa_mem_packet_free(packets[i]);
         else
             wire_port_send(port, packets[i]);

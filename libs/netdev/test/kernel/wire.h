@@ -57,6 +57,7 @@ struct wire_port {
     struct tpa_mem_pool pool;
     struct tpa_netdev *device;
     struct tpa_netdev_info info;
+    bool mirror; /* sends back all that comes, as it is */
 };
 
 /* EAL and the port, opened and started. False: `reason` says why not. */

@@ -176,7 +176,11 @@ static inline uint32_t tpa_netdev_tx_flush(struct tpa_netdev *device, uint16_t q
 }
 
 void tpa_netdev_info(struct tpa_netdev *device, struct tpa_netdev_info *info);
-/* The state as it is now: asks the driver, so not for every burst. */
+/*
+ * The state as it is now: asks the driver, so not for every burst. For a port that has to look for
+ * its peer (a client of net_memif) each call while it is down is an attempt: it is to be called now
+ * and then, say every second.
+ */
 void tpa_netdev_link(struct tpa_netdev *device, struct tpa_netdev_link *link);
 /* Sums over all queues, since the device was opened. */
 void tpa_netdev_counters(struct tpa_netdev *device, struct tpa_netdev_counters *counters);
