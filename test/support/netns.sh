@@ -10,6 +10,9 @@
 #   netns_address kernel veth0 10.9.0.2/24 fd00:9::2/64
 #   netns_exec kernel ping -c 1 10.9.0.1
 
+# Where ethtool and sysctl are, and a build's environment doesn't look.
+PATH=$PATH:/usr/sbin:/sbin
+
 # Says what is missing for namespaces and returns 0; returns 1 where all is there.
 netns_missing()
 {
