@@ -37,7 +37,7 @@ int main(void)
     int sent = 0;
     ssize_t received = 0;
 
-    if (setenv("TPA_CFG", "net { ip = 10.0.0.1; mask = 255.255.255.0; name = loop }", 0) != 0)
+    if (setenv("TPA_CFG", "net { ip = 10.0.0.1; mask = 255.255.255.0; name = loop; }", 0) != 0)
         return 1;
 
     if (tpa_init(1) < 0)
