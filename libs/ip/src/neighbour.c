@@ -53,11 +53,11 @@ static struct tpa_ip_neighbour_entry *find(const struct tpa_ip_neighbour_table *
                                            uint8_t interface,
                                            const struct tpa_base_address *address)
 {
-    struct tpa_ip_neighbour_entry *entry = rcu_dereference(*bucket_of(table, interface, address));
+    struct tpa_ip_neighbour_entry *entry = TPA_IP_RCU_LOAD(*bucket_of(table, interface, address));
 
     while (entry != NULL &&
            !(entry->interface == interface && tpa_base_address_equal(&entry->address, address)))
-        entry = rcu_dereference(entry->next);
+        entry = TPA_IP_RCU_LOAD(entry->next);
     return entry;
 }
 
@@ -154,7 +154,7 @@ static void remove_entry(struct tpa_ip_neighbour_table *table, struct tpa_ip_nei
 
     while (*link != entry)
         link = &(*link)->next;
-    rcu_assign_pointer(*link, entry->next);
+    TPA_IP_RCU_PUBLISH(*link, entry->next);
     tpa_base_list_remove(&entry->age);
     table->count--;
     tpa_mem_rcu_call(&entry->rcu, reclaim_entry);
@@ -200,7 +200,7 @@ static struct tpa_ip_neighbour_entry *insert(struct tpa_ip_neighbour_table *tabl
     entry->interface = interface;
     set_link(entry, TPA_IP_NEIGHBOUR_INCOMPLETE, 0);
     entry->next = *bucket;
-    rcu_assign_pointer(*bucket, entry);
+    TPA_IP_RCU_PUBLISH(*bucket, entry);
     tpa_base_list_push_back(&table->age, &entry->age);
     table->count++;
     return entry;

@@ -5,8 +5,6 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include <urcu/pointer.h>
-
 #include <tpa/ip/stack.h>
 
 #include "neighbour.h"
@@ -35,7 +33,7 @@ struct tpa_ip_stack {
 
 static inline const struct tpa_ip_tables *tpa_ip_stack_tables(const struct tpa_ip_stack *stack)
 {
-    return rcu_dereference(stack->tables);
+    return TPA_IP_RCU_LOAD(stack->tables);
 }
 
 static inline uint64_t tpa_ip_stack_generation(const struct tpa_ip_stack *stack)

@@ -106,7 +106,7 @@ int tpa_ip_change_commit(struct tpa_ip_stack *stack, struct tpa_ip_tables *next,
     struct tpa_ip_tables *previous = stack->tables;
 
     tpa_ip_tables_derive(next);
-    rcu_assign_pointer(stack->tables, next);
+    TPA_IP_RCU_PUBLISH(stack->tables, next);
     tpa_ip_stack_changed(stack, TPA_IP_GENERATION_TABLES);
     pthread_mutex_unlock(&stack->lock);
     tpa_mem_rcu_call(&previous->rcu, reclaim_tables);

@@ -13,6 +13,13 @@
 #include <tpa/ip/stack.h>
 #include <tpa/mem/rcu.h>
 
+/*
+ * Pointers that are read under RCU. Like liburcu's rcu_dereference() and rcu_assign_pointer(),
+ * which are function calls to who is not LGPL, in the compiler's own atomics.
+ */
+#define TPA_IP_RCU_LOAD(pointer)           __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
+#define TPA_IP_RCU_PUBLISH(pointer, value) __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
+
 /* IPv4 prefix lengths are counted in the bits of the mapped address. */
 #define TPA_IP_MAPPED_BITS 96
 #define TPA_IP_PREFIX_MAX  128

@@ -260,7 +260,7 @@ Test(arp, all_queues_together_are_bounded)
 
     host_begin_with(&host, &limits);
     for (int i = 0; i < 12; i++) {
-        char text[16];
+        char text[32];
         struct tpa_ip_path *path;
 
         snprintf(text, sizeof(text), "10.0.0.%d", 100 + i);
@@ -378,7 +378,7 @@ Test(arp, requests_do_not_flood_the_table)
 
     host_begin_with(&host, &limits);
     for (int i = 0; i < 200; i++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof(text), "10.0.0.%d", 10 + i);
         receive_arp(&host, &(struct arp_spec){1, mac_other, text, US, mac_broadcast});

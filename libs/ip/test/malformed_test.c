@@ -8,6 +8,10 @@
 
 #include <tpa/base/checksum.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include "fixture.h"
 #include "wire.h"
 
@@ -159,10 +163,41 @@ static uint64_t all_drops(const struct host *host)
            drops(host, TPA_BASE_DROP_NEIGHBOUR_BUDGET);
 }
 
+/* To ASan a pool is one piece of memory: it must be told where a packet ends. */
+#if defined(__SANITIZE_ADDRESS__)
+static void guard(const uint8_t *end, uint16_t length)
+{
+    __asan_poison_memory_region(end, length);
+}
+
+static void unguard(const uint8_t *end, uint16_t length)
+{
+    __asan_unpoison_memory_region(end, length);
+}
+#else
+static void guard(const uint8_t *end, uint16_t length)
+{
+}
+
+static void unguard(const uint8_t *end, uint16_t length)
+{
+}
+#endif
+
+static void give_packet(struct host *host, struct rte_mbuf *given)
+{
+    const uint8_t *end = tpa_mem_packet_data(given) + tpa_mem_packet_segment_length(given);
+    uint16_t behind = given->nb_segs == 1 ? rte_pktmbuf_tailroom(given) : 0;
+
+    guard(end, behind);
+    receive_packet(host, given);
+    unguard(end, behind);
+    discard_sent(host);
+}
+
 static void give(struct host *host, const uint8_t *bytes, uint32_t length, uint32_t segment)
 {
-    receive_packet(host, packet_of(host, bytes, length, segment));
-    discard_sent(host);
+    give_packet(host, packet_of(host, bytes, length, segment));
 }
 
 /* What was given is what was delivered, dropped or is still held. */
@@ -263,8 +298,7 @@ static void flip_every_bit(struct host *host, uint64_t offload, uint32_t segment
             sample->bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
             flipped = packet_of(host, sample->bytes, sample->length, segment);
             flipped->ol_flags |= offload;
-            receive_packet(host, flipped);
-            discard_sent(host);
+            give_packet(host, flipped);
             sample->bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
             delivered += host->tcp_count;
             given++;

@@ -256,7 +256,7 @@ Test(path, the_cache_is_bounded_and_what_was_idle_longest_goes)
 
     host_begin_with(&host, &limits);
     for (int i = 0; i < 4; i++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof(text), "10.0.0.%d", 10 + i);
         held[i] = get_path(&host, text);
@@ -341,7 +341,7 @@ Test(path, learnt_mtus_are_bounded)
 
     host_begin_with(&host, &limits);
     for (int i = 0; i < 10; i++) {
-        char text[16];
+        char text[32];
         struct tpa_ip_error error;
 
         snprintf(text, sizeof(text), "10.0.0.%d", 10 + i);
@@ -349,7 +349,7 @@ Test(path, learnt_mtus_are_bounded)
         tpa_ip_path_mtu_accept(host.worker, &error, host.now);
     }
     for (int i = 0; i < 10; i++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof(text), "10.0.0.%d", 10 + i);
         path = get_path(&host, text);

@@ -60,7 +60,7 @@ Test(stack, interfaces_that_are_refused)
         cr_assert_eq(tpa_ip_interface_add(stack, &configs[i]), TPA_EINVAL, "case %zu", i);
     cr_assert_eq(tpa_ip_interface_add(stack, &config), TPA_EEXIST);
     for (int i = 1; i < TPA_IP_INTERFACES_MAX; i++) {
-        char name[8];
+        char name[16];
 
         snprintf(name, sizeof(name), "eth%d", i);
         config.name = name;
@@ -129,7 +129,7 @@ Test(stack, addresses_are_bounded)
     struct tpa_ip_stack *stack = stack_with_interface();
 
     for (int i = 0; i < TPA_IP_ADDRESSES_MAX; i++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof(text), "10.%d.%d.1", i / 200, i % 200);
         cr_assert_eq(add(stack, text, 24), 0);
@@ -138,7 +138,7 @@ Test(stack, addresses_are_bounded)
     cr_assert_eq(add(stack, "10.100.0.1", 24), TPA_ENOSPC);
     cr_assert_not(is_local(stack, "10.100.0.1"));
     for (int i = 0; i < TPA_IP_ADDRESSES_MAX; i++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof(text), "10.%d.%d.1", i / 200, i % 200);
         cr_assert_eq(take(stack, text), 0);
@@ -213,7 +213,7 @@ Test(stack, routes_are_bounded)
 
     cr_assert_eq(add(stack, US, 24), 0);
     for (int i = 0; i < TPA_IP_ROUTES_MAX - 1; i++) {
-        char text[24];
+        char text[32];
 
         snprintf(text, sizeof(text), "20.%d.%d.0", i / 200, i % 200);
         cr_assert_eq(route(stack, text, 24, ROUTER), 0);
