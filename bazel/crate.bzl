@@ -146,8 +146,9 @@ def tpa_crate(
         srcs = []):
     """Declares the targets of one crate.
 
-    Makes :<name> (the library), :<name>_internal (its private headers, for its own tests), one
-    test for each test/*_test.c, :<name>_headers_test (each public header compiles alone) and, where
+    Makes :<name> (the library), :<name>_include (its public headers alone, for another
+    implementation of them), :<name>_internal (its private headers, for its own tests), one test
+    for each test/*_test.c, :<name>_headers_test (each public header compiles alone) and, where
     bench/ has anything, :<name>_bench.
 
     Args:
@@ -168,7 +169,7 @@ def tpa_crate(
         name = name + "_include",
         directory = "include",
         hdrs = headers,
-        visibility = private,
+        visibility = visibility if visibility else private,
     )
     cc_library(
         name = name,

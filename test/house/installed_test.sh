@@ -22,6 +22,13 @@ build_shared() {
 
 ./dev install --prefix="$prefix"
 
+for program in swing techo tperf tpa; do
+    if ! [ -x "$prefix/bin/$program" ] || ldd "$prefix/bin/$program" | grep 'not found'; then
+        echo "$program is not installed, or does not find its libraries"
+        exit 1
+    fi
+done
+
 build_static
 if ldd "$prefix/static" | grep -q libtpa; then
     echo "the static program needs the shared library"
