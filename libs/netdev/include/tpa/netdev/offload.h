@@ -19,8 +19,8 @@ TPA_BASE_DECLARATIONS_BEGIN
 /*
  * A device with the full set of transmit capabilities, and of VLAN stripping, over `lower`. Where
  * `lower` has them all, returns `lower` itself. NULL when memory is exhausted. `pool`: headers of
- * pieces (payload is shared, not copied, where the port takes chains) and copies; outlives the
- * device. Checksums of received packets are left to `ip` (see netdev.h).
+ * pieces (payload is shared, not copied, where the port is hardware that takes chains) and copies;
+ * outlives the device. Checksums of received packets are left to `ip` (see netdev.h).
  *
  * A super-frame whose pieces do not fit into the port's queue at once is held here (bounded: one
  * super-frame per queue) and counts as accepted; tx_flush moves it on. While it is held, nothing
