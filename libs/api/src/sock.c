@@ -52,7 +52,8 @@ static void port_claims_give(struct tpa_worker *worker, const struct tpa_tcp_tup
 static void pending_forget(struct tpa_api_sock *sock)
 {
     tpa_base_list_remove(&sock->pending.link);
-    sock->pending.listener->pending[sock->worker->index]--;
+    if (sock->pending.listener != NULL)
+        sock->pending.listener->pending[sock->worker->index]--;
     sock->flags &= (uint8_t)~TPA_API_SOCK_PENDING;
 }
 
@@ -175,6 +176,8 @@ static void sock_established(struct tpa_api_sock *sock)
         worker->counters.connected++;
         return;
     }
+    if (sock->pending.listener == NULL)
+        return;
     tpa_base_list_remove(&sock->pending.link);
     tpa_base_list_push_back(&worker->accept_queue, &sock->pending.link);
 }
@@ -246,21 +249,30 @@ void tpa_api_signals_process(struct tpa_worker *worker)
         signals_apply(sock_of(connection), signals);
 }
 
+/* It waits among the embryos, without its listener, until its reset is sent. */
+static void pending_abort(struct tpa_api_sock *sock)
+{
+    struct tpa_worker *worker = sock->worker;
+
+    sock->pending.listener->pending[worker->index]--;
+    sock->pending.listener = NULL;
+    tpa_base_list_remove(&sock->pending.link);
+    tpa_base_list_push_back(&worker->embryos, &sock->pending.link);
+    tpa_tcp_abort(&worker->tcp, &sock->tcp, worker->now);
+}
+
 static void list_purge(struct tpa_base_list *list)
 {
     TPA_BASE_LIST_FOREACH_SAFE(node, following, list)
     {
         struct tpa_api_sock *sock = TPA_BASE_CONTAINER_OF(node, struct tpa_api_sock, pending.link);
 
-        if (atomic_load(&sock->pending.listener->closed))
-            tpa_tcp_abort(&sock->worker->tcp, &sock->tcp, sock->worker->now);
+        if (sock->pending.listener != NULL && atomic_load(&sock->pending.listener->closed))
+            pending_abort(sock);
     }
 }
 
-/*
- * Their peers get a reset. The socks themselves go when TCP signals CLOSED, in the same step; only
- * then is nothing left that points at the listener.
- */
+/* Their peers get a reset; the socks go when it is sent. Nothing points at the listener then. */
 void tpa_api_pending_purge(struct tpa_worker *worker)
 {
     struct tpa_api_listeners *listeners = &worker->instance->listeners;
@@ -270,7 +282,6 @@ void tpa_api_pending_purge(struct tpa_worker *worker)
         return;
     list_purge(&worker->embryos);
     list_purge(&worker->accept_queue);
-    tpa_api_signals_process(worker);
     worker->listeners_generation = generation;
     tpa_api_listeners_settle(
         listeners, worker->index,

@@ -232,9 +232,9 @@ void tpa_api_worker_step(struct tpa_worker *worker, uint64_t now)
     tpa_ip_timers(worker->ip, now);
     tpa_tcp_expire(&worker->tcp, now);
     tpa_api_time_wait_expire(worker);
-    tpa_api_signals_process(worker);
     tpa_api_pending_purge(worker);
     tpa_api_transmit(worker);
+    /* Not before: a connection that enters TIME-WAIT has an acknowledgement to send first. */
     tpa_api_signals_process(worker);
     tpa_api_completions_run(worker);
     if (TPA_BASE_UNLIKELY(now >= worker->export_due))

@@ -119,7 +119,8 @@ struct rte_mbuf *tpa_tcp_header_packet(struct tpa_mem_pool *pool,
 
     if (packet == NULL)
         return NULL;
-    if (tpa_tcp_header_prepend(packet, header) == 0) {
+    packet->l4_len = tpa_tcp_header_prepend(packet, header);
+    if (packet->l4_len == 0) {
         tpa_mem_packet_free(packet);
         return NULL;
     }

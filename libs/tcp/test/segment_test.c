@@ -321,6 +321,7 @@ static struct tpa_tcp_segment there_and_back(const struct tpa_tcp_header *header
     cr_assert_not_null(packet);
     cr_assert_eq(tpa_mem_packet_length(packet), tpa_tcp_header_length(header));
     cr_assert_eq(tpa_mem_packet_length(packet) % 4, 0);
+    cr_assert_eq(packet->l4_len, tpa_tcp_header_length(header), "what devices want to know");
     cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &segment), 0);
     cr_assert_eq(segment.header_length, tpa_tcp_header_length(header));
     cr_assert_eq(segment.seq, header->seq);
