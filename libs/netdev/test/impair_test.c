@@ -1,6 +1,9 @@
 /* The bad wire, over the mock, in virtual time. */
 #include <tpa/netdev/impair.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include <criterion/criterion.h>
 #include <tpa/base/byteorder.h>
 #include <tpa/netdev/mock.h>
@@ -477,6 +480,56 @@ Test(impair, what_cannot_be_is_refused)
     cr_assert_eq(tpa_netdev_impair_set(mock, TPA_NETDEV_TX, &impairment), TPA_EUNSUPPORTED);
     cr_assert_eq(tpa_netdev_impair_set(device, (enum tpa_netdev_direction)2, &impairment),
                  TPA_EINVAL);
+}
+
+static atomic_bool changing;
+static atomic_uint changes;
+
+static void *change(void *context)
+{
+    while (atomic_load(&changing)) {
+        set(TPA_NETDEV_TX, "drop=10% delay=1us jitter=5us rate=1G");
+        set(TPA_NETDEV_TX, "reorder=10% depth=2 dup=5%");
+        set(TPA_NETDEV_TX, "off");
+        atomic_fetch_add(&changes, 1);
+    }
+    return NULL;
+}
+
+Test(impair, it_is_changed_by_another_thread_and_nothing_is_lost_uncounted)
+{
+    struct tpa_netdev_counters counters;
+    uint32_t arrived = 0;
+    uint32_t count = 0;
+    pthread_t thread;
+    uint64_t lost;
+    uint64_t now = 0;
+
+    atomic_store(&changing, true);
+    cr_assert_eq(pthread_create(&thread, NULL, change, NULL), 0);
+    while (count < 50000 || atomic_load(&changes) < 100) {
+        struct rte_mbuf *packet = tpa_mem_packet_alloc(pool);
+
+        cr_assert_not_null(packet);
+        tpa_mem_packet_append(packet, 100);
+        packet->ol_flags = 0;
+        count++;
+        now += 500;
+        cr_assert_eq(tpa_netdev_tx_burst(device, 0, &packet, 1, now), 1);
+        while ((packet = tpa_netdev_mock_take(mock, 0)) != NULL) {
+            tpa_mem_packet_free(packet);
+            arrived++;
+        }
+    }
+    atomic_store(&changing, false);
+    pthread_join(thread, NULL);
+    cr_assert_eq(tpa_netdev_tx_flush(device, 0, now + SECOND), 0);
+    arrived += tpa_netdev_mock_pending(mock, 0);
+    tpa_netdev_counters(device, &counters);
+    lost = counters.drops.count[TPA_BASE_DROP_NETDEV_IMPAIRMENT] +
+           counters.drops.count[TPA_BASE_DROP_NETDEV_IMPAIRMENT_QUEUE];
+    /* Duplicates come on top. */
+    cr_assert_geq(arrived + lost, count);
 }
 
 TestSuite(impair_text);

@@ -1,7 +1,12 @@
 /* The in-process loop. */
 #include <tpa/netdev/loop.h>
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
 #include <criterion/criterion.h>
+#include <tpa/base/byteorder.h>
 
 #include "expect.h"
 #include "test/support/pools.h"
@@ -377,4 +382,70 @@ Test(loop, configurations_that_cannot_be_are_refused)
     config = config_default();
     config.pool[1] = NULL;
     cr_assert_eq(tpa_netdev_loop_create(&config, none), TPA_EINVAL);
+}
+
+enum {
+    THREAD_QUEUES = 2,
+    THREAD_PACKETS = 20000
+};
+
+/* Sends THREAD_PACKETS super-frames and frames on its queue, numbered, to whatever queue they hash
+ * to. */
+static void *send_numbered(void *context)
+{
+    uint16_t queue = *(const uint16_t *)context;
+    struct frame *own = malloc(sizeof(*own));
+
+    for (uint32_t n = 0; n < THREAD_PACKETS;) {
+        struct rte_mbuf *packet;
+
+        frame_build(&(struct frame_template){.payload = n % 7 == 0 ? 400 : 90,
+                                             .source_port = (uint16_t)(queue + 1),
+                                             .sequence = n * 1000},
+                    own);
+        packet = frame_packet(own, pool, own->length, NULL);
+        packet_request(packet, own, n % 7 == 0 ? 100 : 0);
+        while (tpa_netdev_tx_burst(ends[0], queue, &packet, 1, 0) == 0)
+            sched_yield();
+        n++;
+    }
+    free(own);
+    return NULL;
+}
+
+Test(loop, two_threads_send_and_two_receive_each_flow_in_order)
+{
+    struct tpa_netdev_loop_config config = config_default();
+    pthread_t threads[THREAD_QUEUES];
+    uint16_t queues[THREAD_QUEUES] = {0, 1};
+    uint32_t next[THREAD_QUEUES] = {0};
+    uint32_t total = 0;
+    struct tpa_netdev_counters counters;
+
+    config.queue_count = THREAD_QUEUES;
+    recreate(&config);
+    for (int i = 0; i < THREAD_QUEUES; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, send_numbered, &queues[i]), 0);
+    /* Four pieces for each seventh, one for the others. */
+    while (total < THREAD_QUEUES * (THREAD_PACKETS + (THREAD_PACKETS + 6) / 7 * 3)) {
+        uint16_t count = (uint16_t)(receive(0));
+
+        if (count == 0)
+            count = receive(1);
+        for (uint16_t i = 0; i < count; i++) {
+            const uint8_t *tcp = rte_pktmbuf_mtod_offset(received[i], uint8_t *, 34);
+            uint16_t flow = (uint16_t)(tpa_base_load_be16(tcp) - 1);
+            uint32_t sequence = tpa_base_load_be32(tcp + 4);
+
+            cr_assert_lt(flow, THREAD_QUEUES);
+            cr_assert(sequence >= next[flow], "flow %u: %u after %u", flow, sequence, next[flow]);
+            next[flow] = sequence + 1;
+        }
+        total += count;
+        tpa_mem_packet_free_burst(received, count);
+    }
+    for (int i = 0; i < THREAD_QUEUES; i++)
+        pthread_join(threads[i], NULL);
+    tpa_netdev_counters(ends[1], &counters);
+    cr_assert_eq(counters.rx_packets, total);
 }
