@@ -86,6 +86,21 @@ static inline bool fits(const struct tpa_ip_path *path, const struct rte_mbuf *p
            tpa_ip_tx_segment_length(packet) + path->header_length - path->link_length <= path->mtu;
 }
 
+/* The two lengths that nearly all headers have are copied without a loop. */
+static inline void copy_header(uint8_t *to, const struct tpa_ip_path *path)
+{
+    switch (path->header_length) {
+    case TPA_IP_ETHERNET_LENGTH + TPA_IP_IPV4_LENGTH:
+        memcpy(to, path->header, TPA_IP_ETHERNET_LENGTH + TPA_IP_IPV4_LENGTH);
+        break;
+    case TPA_IP_ETHERNET_LENGTH + TPA_IP_IPV6_LENGTH:
+        memcpy(to, path->header, TPA_IP_ETHERNET_LENGTH + TPA_IP_IPV6_LENGTH);
+        break;
+    default:
+        memcpy(to, path->header, path->header_length);
+    }
+}
+
 static inline void write_ipv4(struct tpa_ip_path *path, uint8_t *header, uint32_t length,
                               const struct tpa_ip_send *send, uint8_t ttl, uint16_t fragment_field)
 {
@@ -133,7 +148,7 @@ static inline void output_on(struct tpa_ip_worker *worker, struct tpa_ip_path *p
         tpa_ip_drop(worker, path->interface, packet, TPA_BASE_DROP_OUTPUT_NO_HEADROOM);
         return;
     }
-    memcpy(header, path->header, path->header_length);
+    copy_header(header, path);
     if (path->ipv4)
         write_ipv4(path, header + path->link_length, length, send, ttl, fragment_field);
     else

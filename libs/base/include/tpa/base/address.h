@@ -45,8 +45,12 @@ static inline struct tpa_base_address tpa_base_address_from_ipv4(uint32_t ipv4_b
     struct tpa_base_address address;
 
     address.u64[0] = 0;
-    address.u32[2] = TPA_BASE_ADDRESS_MAPPED;
-    address.u32[3] = ipv4_be;
+    /* As one store, so that a comparison right behind it, by 64 bits, need not wait for two. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    address.u64[1] = (uint64_t)ipv4_be << 32 | TPA_BASE_ADDRESS_MAPPED;
+#else
+    address.u64[1] = (uint64_t)TPA_BASE_ADDRESS_MAPPED << 32 | ipv4_be;
+#endif
     return address;
 }
 
