@@ -294,12 +294,18 @@ static void ports_list(char *text, size_t size)
                                  tpa_netdev_ethdev_name(i));
 }
 
-static int port_missing(uint32_t index, char reason[TPA_API_REASON_SIZE])
+static int port_missing(const struct tpa_cfg_options *options, uint32_t index,
+                        char reason[TPA_API_REASON_SIZE])
 {
     char found[TPA_API_REASON_SIZE / 2];
 
     ports_list(found, sizeof(found));
-    if (found[0] == '\0')
+    if (found[0] == '\0' && options->dpdk.pci[0] != '\0')
+        snprintf(reason, TPA_API_REASON_SIZE,
+                 "DPDK finds no port at dpdk.pci = %.100s: is the address right, the driver one of "
+                 "ours, and the device bound to vfio-pci?",
+                 options->dpdk.pci);
+    else if (found[0] == '\0')
         snprintf(reason, TPA_API_REASON_SIZE,
                  "there is no port: name one with dpdk.pci, or make one with dpdk.extra_args = "
                  "\"--vdev=...\", or use net.name = loop");
@@ -319,7 +325,7 @@ static int port_configure(const struct tpa_cfg_options *options, uint32_t index,
 
     memset(port, 0, sizeof(*port));
     if (name == NULL)
-        return port_missing(index, reason);
+        return port_missing(options, index, reason);
     if (net->ip.count + net->ip6.count == 0) {
         snprintf(reason, TPA_API_REASON_SIZE,
                  "port %s has no address: set net.ip (with net.mask) or net.ip6", name);
