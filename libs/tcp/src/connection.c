@@ -162,7 +162,13 @@ void tpa_tcp_enter_time_wait(struct tpa_tcp_worker *worker, struct tpa_tcp_conne
     tpa_tcp_reassembly_drop(&connection->reassembly, &worker->reassembly);
     connection->retransmit_deadline = 0;
     tpa_tcp_start_state_timer(worker, connection, worker->config->time_wait, now);
-    if (connection->flags & TPA_TCP_ORPHAN)
+    tpa_tcp_offer_time_wait(worker, connection);
+}
+
+void tpa_tcp_offer_time_wait(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
+{
+    if (connection->state == TPA_TCP_TIME_WAIT && (connection->flags & TPA_TCP_ORPHAN) &&
+        !(connection->flags & TPA_TCP_SEND_ACK))
         tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_TIME_WAIT);
 }
 
@@ -264,7 +270,7 @@ void tpa_tcp_close(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *con
         tpa_tcp_terminate(worker, connection, TPA_OK, now);
         break;
     case TPA_TCP_TIME_WAIT:
-        tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_TIME_WAIT);
+        tpa_tcp_offer_time_wait(worker, connection);
         break;
     case TPA_TCP_SYN_RECEIVED:
         connection->flags |= TPA_TCP_FIN_QUEUED;

@@ -168,6 +168,9 @@ void tpa_tcp_establish(struct tpa_tcp_worker *worker, struct tpa_tcp_connection 
                        uint64_t now);
 void tpa_tcp_enter_time_wait(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              uint64_t now);
+/* Tells an owner that has closed that the connection may be exchanged, as soon as the peer's FIN is
+ * acknowledged. */
+void tpa_tcp_offer_time_wait(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection);
 /* To CLOSED without a word to the peer; `error` is TPA_OK for an end in good order. Received data
  * stays readable. */
 void tpa_tcp_terminate(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,

@@ -264,6 +264,7 @@ static enum outcome send_synchronized(struct tpa_tcp_burst *burst,
         outcome = send_keepalive(burst, connection, turn);
     if (outcome == OUTCOME_DONE && has_flag(connection, TPA_TCP_SEND_ACK))
         outcome = send_acks(burst, connection, turn);
+    tpa_tcp_offer_time_wait(burst->worker, connection);
     return outcome;
 }
 

@@ -31,8 +31,9 @@ enum tpa_tcp_signal {
     TPA_TCP_SIGNAL_END = 1 << 2,         /* the peer's FIN is in order behind the data */
     TPA_TCP_SIGNAL_WRITABLE = 1 << 3,    /* there is room again after a send was refused */
     TPA_TCP_SIGNAL_ERROR = 1 << 4,       /* reset, time-out, refused: tpa_tcp_connection_error() */
-    TPA_TCP_SIGNAL_TIME_WAIT = 1 << 5,   /* in TIME-WAIT and given up by its owner, who may exchange
-                                            it for a struct tpa_tcp_time_wait and finish it */
+    TPA_TCP_SIGNAL_TIME_WAIT = 1 << 5,   /* in TIME-WAIT, the peer's FIN acknowledged, and given up
+                                            by its owner, who may exchange it for a struct
+                                            tpa_tcp_time_wait and finish it */
     TPA_TCP_SIGNAL_CLOSED = 1 << 6,      /* state CLOSED, last segment sent: nothing more will
                                             happen; the owner takes it out of its tables and
                                             finishes it */
