@@ -30,8 +30,8 @@ const struct tool_command tool_commands[] = {
      "  -v  all counters that move\n",
      tool_ss},
     {"st", "a", "[-a] SID",
-     "The trace of a sock: what happened to it. Also of one that is closed, as long as its\n"
-     "ring was not used for another.\n"
+     "The trace of a sock: what happened to it.\n"
+     "Also of one that is closed, as long as its ring was not used for another.\n"
      "  -a  also of earlier socks of this number\n",
      tool_st},
     {"worker", "vj", "[-v] [-j]",
@@ -40,10 +40,9 @@ const struct tool_command tool_commands[] = {
      tool_worker},
     {"mem", "j", "[-j]", "Pools, budgets, slabs, registered memory.\n", tool_mem},
     {"cfg", "jt:", "[-j] [list] | get NAME | set NAME VALUE",
-     "The configuration. What can be set at start only is marked with a *.\n", tool_cfg},
+     "The configuration; a * marks what can be set at start only.\n", tool_cfg},
     {"neigh", "jt:", "[-j] [list] | add ADDRESS MAC [port N] | del ADDRESS [port N]",
-     "The neighbours: address, MAC address, port, state, time since they were known to be there.\n",
-     tool_neigh},
+     "The neighbours: address, MAC address, port, state, age.\n", tool_neigh},
     {"port", "vj", "[-v] [-j]",
      "The ports.\n"
      "  -v  capabilities and counters\n",
@@ -51,12 +50,12 @@ const struct tool_command tool_commands[] = {
     {"pktfuzz", "t:",
      "[show] | off | drop|dup|corrupt|cut|reorder RATE | delay|jitter|hold TIME | rate BITS/S |\n"
      "       depth|queue PACKETS | dropmask|dupmask 0+3+7-9 ... [rx|tx] [port N]",
-     "Makes the wire bad, for tests: \"tpa pktfuzz drop 1% delay 5ms rx\". Both directions and "
-     "all\n"
-     "ports unless told otherwise.\n",
+     "Makes the wire bad, for tests.\n"
+     "As in \"tpa pktfuzz drop 1% delay 5ms rx\". Without rx or tx: both directions.\n",
      tool_request},
     {"capture", "t:", "start FILE [snap BYTES] [size BYTES] [port N] | stop [port N]",
-     "Captures packets to a pcapng file that tshark reads; with several ports to FILE.0, ...\n",
+     "Captures packets to a pcapng file that tshark reads.\n"
+     "Several ports are captured to FILE.0, FILE.1, ...\n",
      tool_request},
     {"route", "t:", "add PREFIX/LENGTH [via GATEWAY] [port N] | del PREFIX/LENGTH",
      "Changes the routes.\n", tool_request},

@@ -215,8 +215,7 @@ static struct tpa_api_export_memory memory_named(const char *name)
 {
     struct tpa_api_export_memory memory;
 
-    for (uint64_t i = 0;
-         i < TPA_API_EXPORT_MEMORY_SHARED + TPA_API_EXPORT_MEMORY_PER_WORKER; i++) {
+    for (uint64_t i = 0; i < TPA_API_EXPORT_MEMORY_SHARED + TPA_API_EXPORT_MEMORY_PER_WORKER; i++) {
         exported_read(TPA_API_EXPORT_REGION_MEMORY, i, &memory, sizeof(memory));
         if (strcmp(memory.name, name) == 0)
             return memory;

@@ -10,6 +10,8 @@ static void options_begin(const char *const *options)
     struct tpa_cfg_error error;
 
     tpa_cfg_options_init(&exported.registry, &exported.options);
+    cr_assert_eq(tpa_cfg_set(&exported.registry, "net.ip", WORLD_SERVER_IPV4 "/24", &error),
+                 TPA_OK);
     for (; options != NULL && options[0] != NULL; options += 2)
         cr_assert_eq(tpa_cfg_set(&exported.registry, options[0], options[1], &error), TPA_OK);
     tpa_cfg_registry_start(&exported.registry);
@@ -23,7 +25,7 @@ void exported_begin_with(const char *const *options)
         .program = "toy program",
         .id = "toy",
     };
-    char reason[TPA_API_REASON_SIZE] = "";
+    char reason[TPA_STATS_REASON_SIZE] = "";
 
     world_begin_usual();
     scratch_make(&exported.scratch);
@@ -52,8 +54,8 @@ void exported_end(void)
 
 void exported_read(const char *name, uint64_t index, void *record, size_t size)
 {
-    const struct tpa_stats_export_region *region = tpa_stats_reader_region_of(
-        &exported.reader, name, TPA_API_EXPORT_VERSION, (uint32_t)size);
+    const struct tpa_stats_export_region *region =
+        tpa_stats_reader_region_of(&exported.reader, name, TPA_API_EXPORT_VERSION, (uint32_t)size);
 
     cr_assert_not_null(region, "region %s", name);
     cr_assert_eq(tpa_stats_reader_copy(&exported.reader, region, index, 1, record), TPA_OK);
