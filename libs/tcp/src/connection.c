@@ -7,18 +7,6 @@
 
 #include "machine.h"
 
-static uint8_t ip_header_length(const struct tpa_tcp_tuple *tuple)
-{
-    return tpa_base_address_is_ipv4(&tuple->remote) ? 20 : 40;
-}
-
-/* The smallest MTU with which data can be sent at the lowest MSS that we accept. */
-static uint32_t mtu_min(const struct tpa_tcp_worker *worker, uint8_t ip_header)
-{
-    return (uint32_t)ip_header + TPA_TCP_HEADER_MIN + TPA_TCP_OPTION_TIMESTAMP_LENGTH +
-           worker->config->mss_min;
-}
-
 /* RFC 6928 section 2 bounds what the configuration asks for. */
 static uint32_t initial_window(const struct tpa_tcp_worker *worker, uint32_t mss)
 {
@@ -54,8 +42,9 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     uint16_t mss;
 
     memset(connection, 0, sizeof(*connection));
-    connection->ip_header_length = ip_header_length(tuple);
-    if (mtu < mtu_min(worker, connection->ip_header_length))
+    if (!tpa_base_address_is_ipv4(&tuple->remote))
+        connection->flags = TPA_TCP_IPV6;
+    if (mtu < tpa_tcp_mtu_min(worker, connection))
         return TPA_EINVAL;
     connection->mtu = mtu;
     mss = tpa_tcp_announced_mss(worker, connection);
@@ -69,7 +58,7 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     connection->rcv_mss = TPA_BASE_MIN(mss, TPA_TCP_MSS_DEFAULT_IPV4);
     connection->local_port = tuple->local_port;
     connection->remote_port = tuple->remote_port;
-    connection->flags = offered_options(config) | TPA_TCP_NODELAY | TPA_TCP_SEND_SYN;
+    connection->flags |= offered_options(config) | TPA_TCP_NODELAY | TPA_TCP_SEND_SYN;
     connection->rcv_scale = receive_scale(config);
     connection->quick_acks = TPA_TCP_QUICK_ACKS;
     /* As if the last of these had been sent long ago. */
@@ -77,8 +66,9 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     connection->stray_reply = connection->challenge_start;
     connection->recovery_point = iss;
     connection->ts_offset = tpa_tcp_timestamp_offset(&worker->keys, tuple);
-    connection->keepalive = (uint32_t)(config->keepalive >> TPA_TCP_COARSE_SHIFT);
-    connection->progress = connection->last_received = connection->last_sent = tpa_tcp_coarse(now);
+    connection->keepalive = tpa_tcp_keepalive_ticks(config->keepalive);
+    connection->progress = connection->last_received = tpa_tcp_coarse(now);
+    connection->last_sent = (uint16_t)tpa_tcp_coarse(now);
     tpa_tcp_flight_init(&connection->flight, iss);
     tpa_tcp_send_queue_init(&connection->send_queue, iss + 1);
     tpa_tcp_rtt_init(&connection->rtt);
@@ -189,7 +179,7 @@ static void to_closed(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *
                              connection->state, 0, 0);
         if (!tpa_tcp_is_synchronized(connection))
             worker->counters.connections_failed++;
-        connection->error = (int16_t)error;
+        connection->error = tpa_tcp_error_code(error);
         tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_ERROR);
     }
     tpa_tcp_set_state(connection, TPA_TCP_CLOSED, now);

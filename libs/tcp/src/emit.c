@@ -75,6 +75,12 @@ static bool record_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *c
     return tpa_tcp_flight_retransmitted(flight, worker, flight->una, 1, burst->now) == 0;
 }
 
+static void count_retransmission(struct tpa_tcp_connection *connection)
+{
+    if (connection->retransmissions < UINT16_MAX)
+        connection->retransmissions++;
+}
+
 bool tpa_tcp_emit_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
 {
     bool has_ack = connection->state == TPA_TCP_SYN_RECEIVED;
@@ -106,7 +112,7 @@ bool tpa_tcp_emit_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *co
         tpa_mem_packet_private(burst->packets[burst->count - 1])->note =
             TPA_MEM_PACKET_NOTE_RETRANSMISSION;
         burst->worker->counters.retransmitted_segments++;
-        connection->retransmissions++;
+        count_retransmission(connection);
     }
     acknowledgement_sent(connection);
     return true;
@@ -211,7 +217,7 @@ static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *
         mark_super_frame(connection, packet);
     add(burst, connection, packet, &header, text);
     acknowledgement_sent(connection);
-    connection->last_sent = tpa_tcp_coarse(burst->now);
+    connection->last_sent = (uint16_t)tpa_tcp_coarse(burst->now);
 }
 
 uint32_t tpa_tcp_emit_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
@@ -250,7 +256,7 @@ uint32_t tpa_tcp_emit_again(struct tpa_tcp_burst *burst, struct tpa_tcp_connecti
     tpa_mem_packet_private(packet)->note = TPA_MEM_PACKET_NOTE_RETRANSMISSION;
     worker->counters.retransmitted_segments++;
     worker->counters.retransmitted_bytes += length - has_fin;
-    connection->retransmissions++;
+    count_retransmission(connection);
     tpa_base_trace_write(connection->trace, burst->now, TPA_BASE_TRACE_RETRANSMIT, sequence, length,
                          connection->retransmissions, 0);
     finish_text(burst, connection, packet, sequence, length, has_fin);

@@ -7,6 +7,7 @@
 #ifndef TPA_TCP_MACHINE_H
 #define TPA_TCP_MACHINE_H
 
+#include <tpa/base/error.h>
 #include <tpa/base/seq.h>
 #include <tpa/tcp/connection.h>
 #include <tpa/tcp/worker.h>
@@ -45,6 +46,8 @@ enum tpa_tcp_connection_flag {
     TPA_TCP_CWND_LIMITED = 1 << 17, /* the last output was stopped by cwnd */
     TPA_TCP_PARTIAL_ACK = 1 << 18,  /* fast recovery has seen one (RFC 6582 section 3.2, step 3) */
     TPA_TCP_SYN_LOST = 1 << 19,     /* the SYN was sent again (RFC 5681 section 3.1, 6298 5.7) */
+    TPA_TCP_IPV6 = 1 << 20,
+    TPA_TCP_UNREACHABLE = 1 << 21, /* ICMP told so: the reason, should it time out */
 };
 
 enum tpa_tcp_recovery {
@@ -80,6 +83,40 @@ enum tpa_tcp_recovery {
 
 /* Packets that a connection may send before it's the next one's turn. */
 #define TPA_TCP_OUTPUT_TURN 16
+
+/* The longest idle time before a keepalive probe. */
+#define TPA_TCP_KEEPALIVE_MAX ((uint64_t)UINT16_MAX << TPA_TCP_SLOW_SHIFT)
+
+static inline uint16_t tpa_tcp_keepalive_ticks(uint64_t idle)
+{
+    return (uint16_t)((idle + (1u << TPA_TCP_SLOW_SHIFT) - 1) >> TPA_TCP_SLOW_SHIFT);
+}
+
+/* connection->error and the enum tpa_error that it stands for. */
+_Static_assert(TPA_BASE_ERROR_LAST >= -1255, "an error fits a byte");
+
+static inline uint8_t tpa_tcp_error_code(int error)
+{
+    return (uint8_t)(error != TPA_OK ? -1000 - error : 0);
+}
+
+static inline int tpa_tcp_error(const struct tpa_tcp_connection *connection)
+{
+    return connection->error != 0 ? -1000 - connection->error : TPA_OK;
+}
+
+static inline uint16_t tpa_tcp_ip_header(const struct tpa_tcp_connection *connection)
+{
+    return connection->flags & TPA_TCP_IPV6 ? 40 : 20;
+}
+
+/* The smallest MTU with which data can be sent at the lowest MSS that we accept. */
+static inline uint32_t tpa_tcp_mtu_min(const struct tpa_tcp_worker *worker,
+                                       const struct tpa_tcp_connection *connection)
+{
+    return (uint32_t)tpa_tcp_ip_header(connection) + TPA_TCP_HEADER_MIN +
+           TPA_TCP_OPTION_TIMESTAMP_LENGTH + worker->config->mss_min;
+}
 
 static inline bool tpa_tcp_is_synchronized(const struct tpa_tcp_connection *connection)
 {

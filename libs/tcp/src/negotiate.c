@@ -9,7 +9,7 @@
 
 static uint16_t mtu_mss(const struct tpa_tcp_connection *connection)
 {
-    return (uint16_t)(connection->mtu - connection->ip_header_length - HEADER);
+    return (uint16_t)(connection->mtu - tpa_tcp_ip_header(connection) - HEADER);
 }
 
 uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
@@ -34,7 +34,7 @@ static void negotiate_mss(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
                           const struct tpa_tcp_segment *syn)
 {
     connection->peer_mss =
-        connection->ip_header_length == 20 ? TPA_TCP_MSS_DEFAULT_IPV4 : TPA_TCP_MSS_DEFAULT_IPV6;
+        connection->flags & TPA_TCP_IPV6 ? TPA_TCP_MSS_DEFAULT_IPV6 : TPA_TCP_MSS_DEFAULT_IPV4;
     if (syn->mss != 0)
         connection->peer_mss = TPA_BASE_MAX(syn->mss, worker->config->mss_min);
     tpa_tcp_update_mss(worker, connection);

@@ -95,10 +95,12 @@ static uint32_t next_length(const struct tpa_tcp_worker *worker,
     return length;
 }
 
-/* RFC 5681 section 4.1. */
+/* RFC 5681 section 4.1. An idle time of a multiple of 9 minutes, to an RTO, passes for a short one.
+ */
 static void restart_after_idle(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
 {
-    uint64_t idle = tpa_tcp_coarse_elapsed(connection->last_sent, burst->now);
+    uint16_t ticks = (uint16_t)(tpa_tcp_coarse(burst->now) - connection->last_sent);
+    uint64_t idle = (uint64_t)ticks << TPA_TCP_COARSE_SHIFT;
 
     if (idle > burst->worker->config->rto_min && idle > tpa_tcp_rto(burst->worker, connection))
         connection->window.algorithm->on_idle(&connection->window, idle, burst->now);

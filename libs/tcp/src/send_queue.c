@@ -13,7 +13,12 @@
 
 void tpa_tcp_send_queue_init(struct tpa_tcp_send_queue *queue, uint32_t sequence)
 {
-    *queue = (struct tpa_tcp_send_queue){.start = sequence, .end = sequence};
+    *queue = (struct tpa_tcp_send_queue){.end = sequence};
+}
+
+uint32_t tpa_tcp_send_queue_bytes(const struct tpa_tcp_send_queue *queue)
+{
+    return queue->first != NULL ? queue->end - queue->first->sequence : 0;
 }
 
 uint32_t tpa_tcp_send_queue_room(const struct tpa_tcp_send_queue *queue,
@@ -73,16 +78,14 @@ static void trim(struct tpa_tcp_send_worker *worker, struct tpa_tcp_extent *exte
 void tpa_tcp_send_queue_acknowledge(struct tpa_tcp_send_queue *queue,
                                     struct tpa_tcp_send_worker *worker, uint32_t sequence)
 {
-    while (queue->start != sequence) {
+    while (queue->first != NULL && queue->first->sequence != sequence) {
         struct tpa_tcp_extent *extent = queue->first;
-        uint32_t length = sequence - queue->start;
+        uint32_t length = sequence - extent->sequence;
 
         if (length < extent->length) {
             trim(worker, extent, length);
-            queue->start = sequence;
             return;
         }
-        queue->start += extent->length;
         queue->first = extent->next;
         queue->entries--;
         drop_cursor(queue, extent);

@@ -33,10 +33,7 @@ int tpa_tcp_send_worker_fini(struct tpa_tcp_send_worker *worker);
 /* An empty queue whose first byte will have number `sequence`. */
 void tpa_tcp_send_queue_init(struct tpa_tcp_send_queue *queue, uint32_t sequence);
 
-static inline uint32_t tpa_tcp_send_queue_bytes(const struct tpa_tcp_send_queue *queue)
-{
-    return queue->end - queue->start;
-}
+uint32_t tpa_tcp_send_queue_bytes(const struct tpa_tcp_send_queue *queue);
 
 /* Bytes that may be appended (as far as bytes_max goes; entries and memory may run out earlier). */
 uint32_t tpa_tcp_send_queue_room(const struct tpa_tcp_send_queue *queue,
@@ -70,7 +67,7 @@ uint32_t tpa_tcp_send_queue_read(struct tpa_tcp_send_queue *queue,
                                  struct tpa_tcp_send_worker *worker, uint32_t sequence,
                                  uint32_t length, struct rte_mbuf *packet);
 
-/* Everything before `sequence` (within [start, end]) is acknowledged. Extents that are done go to
+/* Everything before `sequence` (queued, or the end) is acknowledged. Extents that are done go to
  * the worker's completions. */
 void tpa_tcp_send_queue_acknowledge(struct tpa_tcp_send_queue *queue,
                                     struct tpa_tcp_send_worker *worker, uint32_t sequence);

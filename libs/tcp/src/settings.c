@@ -20,10 +20,9 @@ void tpa_tcp_set_nodelay(struct tpa_tcp_worker *worker, struct tpa_tcp_connectio
 int tpa_tcp_set_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                           uint64_t idle, uint64_t now)
 {
-    if (idle > TPA_TCP_COARSE_DELAY_MAX)
+    if (idle > TPA_TCP_KEEPALIVE_MAX)
         return TPA_EINVAL;
-    connection->keepalive =
-        (uint32_t)((idle + (1u << TPA_TCP_COARSE_SHIFT) - 1) >> TPA_TCP_COARSE_SHIFT);
+    connection->keepalive = tpa_tcp_keepalive_ticks(idle);
     if (connection->state == TPA_TCP_ESTABLISHED || connection->state == TPA_TCP_CLOSE_WAIT)
         tpa_tcp_start_keepalive(worker, connection, now);
     return 0;
@@ -49,8 +48,7 @@ static bool is_outstanding(const struct tpa_tcp_connection *connection, uint32_t
 bool tpa_tcp_path_mtu_changed(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                               uint32_t sequence, uint16_t mtu, uint64_t now)
 {
-    uint32_t floor = (uint32_t)connection->ip_header_length + TPA_TCP_HEADER_MIN +
-                     TPA_TCP_OPTION_TIMESTAMP_LENGTH + worker->config->mss_min;
+    uint32_t floor = tpa_tcp_mtu_min(worker, connection);
 
     if (!is_outstanding(connection, sequence) || mtu >= connection->mtu || connection->mtu <= floor)
         return false;
@@ -75,12 +73,12 @@ void tpa_tcp_unreachable(struct tpa_tcp_worker *worker, struct tpa_tcp_connectio
     if (hard && !tpa_tcp_is_synchronized(connection))
         tpa_tcp_terminate(worker, connection, TPA_EREFUSED, now);
     else
-        connection->soft_error = TPA_EUNREACHABLE;
+        connection->flags |= TPA_TCP_UNREACHABLE;
 }
 
 int tpa_tcp_connection_error(const struct tpa_tcp_connection *connection)
 {
-    return connection->error;
+    return tpa_tcp_error(connection);
 }
 
 enum tpa_tcp_state tpa_tcp_connection_state(const struct tpa_tcp_connection *connection)

@@ -2,8 +2,9 @@
  * Times in 32 bits, so that a connection stays small.
  *
  * Fine: 2^14 ns (16.4 us, the wheel's tick), for deadlines at most 9 h away. Coarse: 2^23 ns (8.4
- * ms), for times up to 208 days apart. Deadlines are rounded up, never early; 0 is "off", and the
- * one tick in 2^32 that would be 0 becomes 1.
+ * ms), for times up to 208 days apart; of their low 16 bits,
+ * times up to 9 minutes apart. Slow: 2^30 ns (1.07 s), for lengths of time. Deadlines are rounded
+ * up, never early; 0 is "off", and the one tick in 2^32 that would be 0 becomes 1.
  */
 #ifndef TPA_TCP_TICKS_H
 #define TPA_TCP_TICKS_H
@@ -13,6 +14,7 @@
 
 #define TPA_TCP_FINE_SHIFT   14
 #define TPA_TCP_COARSE_SHIFT 23
+#define TPA_TCP_SLOW_SHIFT   30
 
 /* The longest delays that these deadlines can express. */
 #define TPA_TCP_FINE_DELAY_MAX   (UINT64_C(0x7fffff00) << TPA_TCP_FINE_SHIFT)

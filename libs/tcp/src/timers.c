@@ -46,7 +46,7 @@ void tpa_tcp_start_state_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_con
 void tpa_tcp_start_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              uint64_t now)
 {
-    uint64_t idle = (uint64_t)connection->keepalive << TPA_TCP_COARSE_SHIFT;
+    uint64_t idle = (uint64_t)connection->keepalive << TPA_TCP_SLOW_SHIFT;
 
     if (connection->keepalive != 0)
         tpa_tcp_start_state_timer(worker, connection, idle, now);
@@ -74,7 +74,7 @@ static bool is_given_up(const struct tpa_tcp_worker *worker,
 static void give_up(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                     uint64_t now)
 {
-    int error = connection->soft_error != 0 ? connection->soft_error : TPA_ETIMEDOUT;
+    int error = connection->flags & TPA_TCP_UNREACHABLE ? TPA_EUNREACHABLE : TPA_ETIMEDOUT;
 
     tpa_tcp_terminate(worker, connection, error, now);
 }
@@ -162,7 +162,7 @@ static void retransmit_timer_expired(struct tpa_tcp_worker *worker,
 static void keepalive_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                               uint64_t now)
 {
-    uint64_t idle = (uint64_t)connection->keepalive << TPA_TCP_COARSE_SHIFT;
+    uint64_t idle = (uint64_t)connection->keepalive << TPA_TCP_SLOW_SHIFT;
     uint64_t elapsed = tpa_tcp_coarse_elapsed(connection->last_received, now);
 
     if (connection->keepalive == 0)

@@ -8,7 +8,7 @@
 static int send_error(const struct tpa_tcp_connection *connection)
 {
     if (connection->error != TPA_OK)
-        return connection->error;
+        return tpa_tcp_error(connection);
     if (connection->state == TPA_TCP_SYN_SENT || connection->state == TPA_TCP_SYN_RECEIVED)
         return TPA_ENOTCONN;
     if (connection->state == TPA_TCP_CLOSED || (connection->flags & TPA_TCP_FIN_QUEUED))
@@ -66,7 +66,7 @@ int tpa_tcp_receive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *co
         return (int)taken;
     }
     if (connection->error != TPA_OK)
-        return connection->error;
+        return tpa_tcp_error(connection);
     if (connection->state == TPA_TCP_SYN_SENT || connection->state == TPA_TCP_SYN_RECEIVED)
         return TPA_ENOTCONN;
     return tpa_tcp_may_receive(connection) ? TPA_EAGAIN : 0;

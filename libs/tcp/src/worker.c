@@ -58,7 +58,7 @@ static bool times_are_valid(const struct tpa_tcp_config *config)
     return config->delayed_ack < 500 * TPA_BASE_MILLISECOND && config->rto_min > 0 &&
            config->rto_min <= config->rto_max && config->rto_max <= TPA_BASE_HOUR &&
            config->time_wait <= TPA_BASE_HOUR && config->fin_wait_2 <= TPA_BASE_HOUR &&
-           config->keepalive <= TPA_TCP_COARSE_DELAY_MAX &&
+           config->keepalive <= TPA_TCP_KEEPALIVE_MAX &&
            config->keepalive_interval <= TPA_TCP_COARSE_DELAY_MAX &&
            config->user_timeout <= TPA_TCP_COARSE_DELAY_MAX;
 }

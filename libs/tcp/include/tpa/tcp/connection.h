@@ -160,7 +160,8 @@ void tpa_tcp_unreachable(struct tpa_tcp_worker *worker, struct tpa_tcp_connectio
 void tpa_tcp_set_nodelay(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                          bool on);
 
-/* Idle time before the first probe in ns, up to 50 days; 0 = off. 0; TPA_EINVAL. */
+/* Idle time before the first probe in ns, up to 19 h, rounded up to 1.07 s; 0 = off. 0; TPA_EINVAL.
+ */
 int tpa_tcp_set_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                           uint64_t idle, uint64_t now);
 

@@ -18,13 +18,15 @@
 #include <tpa/tcp/parts.h>
 #include <tpa/timer/wheel.h>
 
-/* Offsets in bytes. Deadlines and times of 32 bits: the units of clock.h in TCP's own sources. */
+/* Offsets in bytes. Times and deadlines of 16 and 32 bits: the units of ticks.h in TCP's own
+ * sources. */
 struct tpa_tcp_connection {
     /* What each segment that comes in reads. */
     uint8_t state;                /*   0: enum tpa_tcp_state */
     uint8_t recovery;             /*   1: enum tpa_tcp_recovery */
-    uint8_t snd_scale;            /*   2: left shift of windows received */
-    uint8_t rcv_scale;            /*   3: right shift of windows sent */
+    uint8_t snd_scale : 4;        /*   2: left shift of windows received */
+    uint8_t rcv_scale : 4;        /*   2: right shift of windows sent */
+    uint8_t challenge_left;       /*   3: challenge ACKs still allowed in this interval */
     uint32_t flags;               /*   4: enum tpa_tcp_connection_flag */
     uint32_t rcv_nxt;             /*   8 */
     uint32_t rcv_adv;             /*  12: right edge of the window that was offered */
@@ -54,28 +56,24 @@ struct tpa_tcp_connection {
     /* What segments that go out, and their acknowledgements, need. */
     struct tpa_tcp_flight flight;         /* 136: una, nxt */
     struct tpa_tcp_send_queue send_queue; /* 168 */
-    struct tpa_tcp_rtt rtt;               /* 216 */
-    struct tpa_tcp_window window;         /* 232: cwnd, ssthresh, mss */
-    uint32_t recovery_point;              /* 280: RFC 6675's RecoveryPoint, RFC 6582's recover */
-    uint32_t last_sent;                   /* 284: coarse: last data segment */
-    struct tpa_timer timer;               /* 288: one for all deadlines */
-    struct tpa_base_list signal_link;     /* 312: worker.signalled */
+    struct tpa_tcp_rtt rtt;               /* 208 */
+    struct tpa_tcp_window window;         /* 224: cwnd, ssthresh, mss */
+    struct tpa_timer timer;               /* 272: one for all deadlines */
+    struct tpa_base_list signal_link;     /* 296: worker.signalled */
 
     /* What is seldom needed. */
-    struct tpa_base_trace *trace; /* 328 */
-    uint32_t progress;            /* 336: coarse: when snd_una advanced, or data began to wait */
-    uint32_t keepalive;           /* 340: coarse: idle time before a probe; 0 = off */
-    uint32_t retransmissions;     /* 344: segments sent again so far */
-    uint16_t mtu;                 /* 348: of the path, bytes, IP header included */
-    uint16_t peer_mss;            /* 350: as the peer announced it, or the default */
-    uint16_t challenge_start;     /* 352: coarse, low bits: when challenge_left was filled */
-    uint16_t stray_reply;         /* 354: coarse, low bits: last ACK for a stray pure ACK */
-    int16_t error;                /* 356: enum tpa_error: why it ended */
-    int16_t soft_error;           /* 358: what ICMP told, should it time out */
-    uint8_t challenge_left;       /* 360: challenge ACKs still allowed in this interval */
-    uint8_t traffic_class;        /* 361: of what we send */
-    uint8_t ip_header_length;     /* 362: 20 or 40 */
-    uint8_t reserved[5];
+    struct tpa_base_trace *trace; /* 312 */
+    uint32_t progress;            /* 320: coarse: when snd_una advanced, or data began to wait */
+    uint32_t recovery_point;      /* 324: RFC 6675's RecoveryPoint, RFC 6582's recover */
+    uint16_t last_sent;           /* 328: coarse, low bits: last data segment */
+    uint16_t keepalive;           /* 330: slow: idle time before a probe; 0 = off */
+    uint16_t retransmissions;     /* 332: segments sent again so far, at most 65,535 */
+    uint16_t mtu;                 /* 334: of the path, bytes, IP header included */
+    uint16_t peer_mss;            /* 336: as the peer announced it, or the default */
+    uint16_t challenge_start;     /* 338: coarse, low bits: when challenge_left was filled */
+    uint16_t stray_reply;         /* 340: coarse, low bits: last ACK for a stray pure ACK */
+    uint8_t error;                /* 342: why it ended: -1000 less the enum tpa_error; 0 = OK */
+    uint8_t traffic_class;        /* 343: of what we send */
 };
 
 #define TPA_TCP_CONNECTION_AT(field, offset)                                     \
@@ -84,10 +82,11 @@ struct tpa_tcp_connection {
 TPA_TCP_CONNECTION_AT(receive_queue, 72);
 TPA_TCP_CONNECTION_AT(output_link, 120);
 TPA_TCP_CONNECTION_AT(flight, 136);
-TPA_TCP_CONNECTION_AT(window, 232);
-TPA_TCP_CONNECTION_AT(timer, 288);
-TPA_TCP_CONNECTION_AT(trace, 328);
-TPA_TCP_CONNECTION_AT(challenge_left, 360);
-TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 368, "one per connection");
+TPA_TCP_CONNECTION_AT(rtt, 208);
+TPA_TCP_CONNECTION_AT(window, 224);
+TPA_TCP_CONNECTION_AT(timer, 272);
+TPA_TCP_CONNECTION_AT(trace, 312);
+TPA_TCP_CONNECTION_AT(traffic_class, 343);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 344, "one per connection");
 
 #endif

@@ -61,16 +61,14 @@ struct tpa_tcp_reassembly_worker {
 struct tpa_tcp_extent;
 
 struct tpa_tcp_send_queue {
-    struct tpa_tcp_extent *first;     /*  0 */
+    struct tpa_tcp_extent *first;     /*  0: begins with the first byte not acknowledged */
     struct tpa_tcp_extent *last;      /*  8: undefined while first is NULL */
     struct tpa_tcp_extent *cursor[2]; /* 16: where sending, and sending again, went on; or NULL */
-    uint32_t start;                   /* 32: sequence number of the first queued byte */
-    uint32_t end;                     /* 36: one past the last */
-    uint32_t entries;                 /* 40: extents */
-    uint32_t reserved;
+    uint32_t end;                     /* 32: sequence number of the byte behind the last */
+    uint32_t entries;                 /* 36: extents */
 };
 
-_Static_assert(sizeof(struct tpa_tcp_send_queue) == 48, "part of each connection");
+_Static_assert(sizeof(struct tpa_tcp_send_queue) == 40, "part of each connection");
 
 struct tpa_tcp_send_worker {
     struct tpa_mem_slab extents;
