@@ -152,7 +152,7 @@ void parts_send_queue(int copied, uint32_t length, uint32_t ahead, uint64_t coun
             abort();
         tpa_mem_packet_free(packet);
         if (tpa_tcp_send_queue_bytes(&queue) > ahead * length)
-            tpa_tcp_send_queue_acknowledge(&queue, &worker, queue.start + length);
+            tpa_tcp_send_queue_acknowledge(&queue, &worker, queue.end - ahead * length);
     }
     tpa_tcp_send_queue_drop(&queue, &worker);
     check(tpa_tcp_send_worker_fini(&worker));
