@@ -39,6 +39,15 @@ void tpa_api_export_rings_fini(struct tpa_api_export *export)
         free(export->lanes[i].rings.free);
 }
 
+/* Who it is: the first events of each ring. */
+static void identify(struct tpa_base_trace *trace, const struct tpa_tcp_tuple *tuple, uint64_t now)
+{
+    tpa_base_trace_write(trace, now, TPA_BASE_TRACE_LOCAL, tuple->local.u64[0], tuple->local.u64[1],
+                         tuple->local_port, 0);
+    tpa_base_trace_write(trace, now, TPA_BASE_TRACE_REMOTE, tuple->remote.u64[0],
+                         tuple->remote.u64[1], tuple->remote_port, 0);
+}
+
 void tpa_api_export_trace_take(struct tpa_api_sock *sock)
 {
     struct tpa_worker *worker = sock->worker;
@@ -47,6 +56,7 @@ void tpa_api_export_trace_take(struct tpa_api_sock *sock)
     const struct tpa_cfg_trace *options = &export->options->trace;
     uint32_t flags = (options->more_trace != 0 ? TPA_BASE_TRACE_DETAIL : 0) |
                      (options->no_wrap != 0 ? TPA_BASE_TRACE_NO_WRAP : 0);
+    struct tpa_base_trace *trace;
     uint32_t ring;
 
     if (options->enable == 0 || rings->free_count == 0)
@@ -54,9 +64,10 @@ void tpa_api_export_trace_take(struct tpa_api_sock *sock)
     ring = rings->free[rings->first];
     rings->first = rings->first + 1 == rings->count ? 0 : rings->first + 1;
     rings->free_count--;
-    tpa_tcp_set_trace(&sock->tcp,
-                      tpa_base_trace_init(export->traces + (size_t)ring * export->trace_size,
-                                          export->trace_size, flags, (uint32_t)sock->sid));
+    trace = tpa_base_trace_init(export->traces + (size_t)ring * export->trace_size,
+                                export->trace_size, flags, (uint32_t)sock->sid);
+    identify(trace, &sock->flow.tuple, worker->now);
+    tpa_tcp_set_trace(&sock->tcp, trace);
 }
 
 void tpa_api_export_trace_give(struct tpa_worker *worker, struct tpa_base_trace *trace)
