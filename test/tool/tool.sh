@@ -75,7 +75,7 @@ starts()
     STARTED=$!
     PROGRAMS+=("$STARTED")
     for _ in $(seq 200); do
-        grep -q "listening" "$log" && return 0
+        grep -q "listening" "$log" 2>/dev/null && return 0
         kill -0 $STARTED 2>/dev/null || break
         sleep 0.05
     done
