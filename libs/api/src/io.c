@@ -133,7 +133,8 @@ static ssize_t sock_send(struct tpa_api_sock *sock, const struct tpa_tcp_send_pi
         sent = TPA_EAGAIN;
     if (sent == TPA_EAGAIN)
         tpa_event_source_clear(&sock->event, TPA_EVENT_READY_OUT);
-    return sent;
+    /* More than the queue ever takes: the same to the program, but nothing will change it. */
+    return sent == TPA_EMSGSIZE ? TPA_EAGAIN : sent;
 }
 
 ssize_t tpa_zwritev(int sid, const struct tpa_iovec *iov, int nr_iov)
