@@ -38,7 +38,7 @@ struct loop_end {
     struct tpa_netdev_limits limits;
     uint32_t capabilities;
     uint8_t mac[6];
-    char name[8];
+    char name[TPA_NETDEV_NAME_SIZE];
     _Atomic uint16_t mtu;
     _Atomic bool started;
     _Atomic bool switched_on;
@@ -169,7 +169,8 @@ static struct rte_mbuf *copy_frame(const struct loop_end *receiver, const uint8_
 
     if (packet == NULL)
         return NULL;
-    memcpy(rte_pktmbuf_mtod(packet, uint8_t *), header, header_length);
+    if (header_length > 0)
+        memcpy(rte_pktmbuf_mtod(packet, uint8_t *), header, header_length);
     packet->data_len = header_length;
     packet->pkt_len = header_length;
     if (tpa_netdev_source_append(source, packet, receiver->pool, length - header_length) != 0) {
