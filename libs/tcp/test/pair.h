@@ -40,7 +40,7 @@ struct pair_application {
 struct pair {
     struct tpa_mem_pool *pool;      /* of both hosts */
     struct tpa_mem_pool *wire_pool; /* of what arrives */
-    struct host hosts[2]; /* 0 opens, 1 is opened */
+    struct host hosts[2];           /* 0 opens, 1 is opened */
     struct pair_application applications[2];
     uint32_t iss[2];
     uint64_t now;

@@ -76,8 +76,8 @@ struct tpa_tcp_connection {
     uint8_t traffic_class;        /* 343: of what we send */
 };
 
-#define TPA_TCP_CONNECTION_AT(field, offset)                                     \
-    TPA_BASE_STATIC_ASSERT(offsetof(struct tpa_tcp_connection, field) == offset, \
+#define TPA_TCP_CONNECTION_AT(field, offset)                                       \
+    TPA_BASE_STATIC_ASSERT(offsetof(struct tpa_tcp_connection, field) == (offset), \
                            "offset of " #field)
 TPA_TCP_CONNECTION_AT(receive_queue, 72);
 TPA_TCP_CONNECTION_AT(output_link, 120);
