@@ -66,10 +66,10 @@ void tool_close(struct tool *tool);
 void tool_report_stuck(struct tool *tool);
 
 /*
- * record.c: all records of a region, each whole, in memory that the caller frees; `size` is one
- * record's. NULL with a message: no memory, no such region, or another layout.
+ * record.c: all records of the region of that name, each whole, in memory that the caller frees;
+ * `size` is one record's. NULL with a message: no memory, no such region, or another layout.
  */
-void *tool_records(struct tool *tool, const char *region, size_t size, uint64_t *count);
+void *tool_records(struct tool *tool, const char *name, size_t size, uint64_t *count);
 
 /* Words that never end, or that a terminal might obey, made harmless. */
 void tool_clean(char *text, size_t size);

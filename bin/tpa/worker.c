@@ -162,8 +162,10 @@ static int rates_run(struct tool *tool, struct counters *counters, uint64_t roun
 {
     size_t size = (size_t)counters->worker_count * counters->block_length * sizeof(uint64_t);
     uint64_t *before = malloc(size);
-    int result = before == NULL ? tool_failed("no memory") : TOOL_OK;
+    int result = TOOL_OK;
 
+    if (before == NULL)
+        return tool_failed("no memory");
     for (uint64_t i = 0; (rounds == 0 || i < rounds) && result == TOOL_OK; i++) {
         uint64_t start = tpa_base_clock_monotonic();
         struct rates rates = {.counters = counters, .before = before};

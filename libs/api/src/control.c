@@ -148,17 +148,16 @@ static int request_run(struct tpa_api_request *request)
                                   request->word[0]);
 }
 
-int tpa_api_control_run(struct tpa_api_control *control, const char *text, char *answer,
+int tpa_api_control_run(struct tpa_api_control *control, const char *request, char *answer,
                         size_t size, uint64_t now)
 {
-    struct tpa_api_request request = {
-        .control = control, .answer = answer, .size = size, .now = now};
+    struct tpa_api_request read = {.control = control, .answer = answer, .size = size, .now = now};
 
     answer[0] = '\0';
-    if (strlen(text) >= sizeof(request.text))
-        return tpa_api_control_answer(&request, TPA_EINVAL, "the request is too long");
-    memcpy(request.text, text, strlen(text) + 1);
-    return request_run(&request);
+    if (strlen(request) >= sizeof(read.text))
+        return tpa_api_control_answer(&read, TPA_EINVAL, "the request is too long");
+    memcpy(read.text, request, strlen(request) + 1);
+    return request_run(&read);
 }
 
 struct turn {

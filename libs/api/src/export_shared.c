@@ -103,13 +103,14 @@ static struct tpa_netdev *bottom(struct tpa_netdev *device)
 
 static uint8_t impaired_directions(struct tpa_netdev *device)
 {
-    static const struct tpa_netdev_impairment none;
+    char text[TPA_NETDEV_IMPAIRMENT_TEXT];
     struct tpa_netdev_impairment impairment;
     uint8_t directions = 0;
 
     for (int i = TPA_NETDEV_RX; i <= TPA_NETDEV_TX; i++) {
         tpa_netdev_impair_get(device, (enum tpa_netdev_direction)i, &impairment);
-        if (memcmp(&impairment, &none, sizeof(none)) != 0)
+        tpa_netdev_impairment_format(&impairment, text);
+        if (strcmp(text, "off") != 0)
             directions |= (uint8_t)(1 << i);
     }
     return directions;
