@@ -108,10 +108,11 @@ static inline char *tpa_ip_to_str(const struct tpa_ip *ip, char *buf, size_t siz
 int tpa_init(int nr_worker);
 
 /* Once in each worker's own thread. NULL on a second call in one thread (errno EEXIST), past
- * nr_worker (ENOSPC), or before tpa_init (EINVAL). */
+ * nr_worker (ENOSPC), before tpa_init (EINVAL), or without memory (ENOMEM). */
 struct tpa_worker *tpa_worker_init(void);
 
-/* One step: input, timers, output, deferred closes; completion callbacks run here. */
+/* One step: input, timers, output, deferred closes; completion callbacks run here. In another
+ * thread than the worker's, or for NULL, nothing happens (errno EINVAL). */
 void tpa_worker_run(struct tpa_worker *worker);
 
 /* ---- Connections ---- */

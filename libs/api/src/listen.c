@@ -101,7 +101,7 @@ int tpa_accept_burst(struct tpa_worker *worker, int *sid, int nr_sid)
 {
     int count = 0;
 
-    if (worker == NULL || worker->thread != tpa_api_thread_identity())
+    if (worker == NULL || sid == NULL || worker->thread != tpa_api_thread_identity())
         return 0;
     while (count < nr_sid && !tpa_base_list_is_empty(&worker->accept_queue)) {
         struct tpa_api_sock *sock =

@@ -204,13 +204,21 @@ struct tpa_worker *tpa_worker_init(void)
     clock_checked = tpa_base_clock_now(&thread_clock);
     worker = tpa_api_worker_create(stack.instance, clock_checked);
     if (worker == NULL)
-        errno = ENOSPC;
+        errno = atomic_load(&stack.instance->workers_created) < stack.instance->worker_count
+                    ? ENOMEM
+                    : ENOSPC;
     return worker;
 }
 
 void tpa_worker_run(struct tpa_worker *worker)
 {
-    uint64_t now = tpa_base_clock_now(&thread_clock);
+    uint64_t now;
+
+    if (TPA_BASE_UNLIKELY(worker == NULL || worker->thread != tpa_api_thread_identity())) {
+        errno = EINVAL;
+        return;
+    }
+    now = tpa_base_clock_now(&thread_clock);
 
     if (TPA_BASE_UNLIKELY(now - clock_checked > TPA_BASE_CLOCK_RECALIBRATE_NS)) {
         clock_checked = now;

@@ -152,6 +152,14 @@ static void worker_fini(struct tpa_worker *worker)
     free(worker);
 }
 
+/* So that it can be tried again; a hole stays where others were made meanwhile. */
+static void index_give_back(struct tpa_api_instance *instance, uint32_t index)
+{
+    uint32_t created = index + 1;
+
+    atomic_compare_exchange_strong(&instance->workers_created, &created, index);
+}
+
 struct tpa_worker *tpa_api_worker_create(struct tpa_api_instance *instance, uint64_t now)
 {
     uint32_t index = atomic_fetch_add(&instance->workers_created, 1);
@@ -163,13 +171,16 @@ struct tpa_worker *tpa_api_worker_create(struct tpa_api_instance *instance, uint
     }
     (void)tpa_mem_thread_join();
     worker = aligned_alloc(64, (sizeof(*worker) + 63) & ~(size_t)63);
-    if (worker == NULL)
+    if (worker == NULL) {
+        index_give_back(instance, index);
         return NULL;
+    }
     memset(worker, 0, sizeof(*worker));
     worker->instance = instance;
     worker->index = index;
     if (worker_init(worker, now) != TPA_OK) {
         worker_fini(worker);
+        index_give_back(instance, index);
         return NULL;
     }
     tpa_mem_rcu_join();
