@@ -15,6 +15,7 @@
 enum link_state {
     LINK_CLOSED,
     LINK_CONNECTING,
+    LINK_READY, /* until all are: their load would keep the others from it */
     LINK_STREAM,
     LINK_END,     /* our stream's end goes out; the server's is to come */
     LINK_VERDICT, /* is to come */
@@ -162,14 +163,21 @@ static void request_begin(struct tperf_link *link)
     link->state = LINK_REQUEST;
 }
 
-static void link_established(struct tperf_link *link)
+static void link_begin(struct tperf_link *link)
 {
-    pending_end(link);
-    link->client->figures.connections++;
     if (tperf_test_is_stream(link->plan.test))
         link->state = LINK_STREAM;
     else
         request_begin(link);
+}
+
+static void link_established(struct tperf_link *link)
+{
+    pending_end(link);
+    link->client->figures.connections++;
+    link->state = LINK_READY;
+    if (link->client->phase != TPERF_CONNECTING)
+        link_begin(link);
 }
 
 /* ---- Sending ---- */
@@ -236,7 +244,7 @@ static void response_taken(struct tperf_link *link)
     }
     if (link->plan.test == TPERF_CRR)
         link->state = LINK_CLOSING;
-    else if (client->phase == TPERF_RUNNING || client->phase == TPERF_CONNECTING)
+    else if (client->phase == TPERF_RUNNING)
         request_begin(link);
     else
         link->state = LINK_FINISHED;
@@ -436,6 +444,15 @@ static void running_begin(struct tperf_client *client, uint64_t now)
     client->acknowledged_before = client->acknowledged;
     client->received_before = client->received;
     phase_set(client, TPERF_RUNNING, now);
+    for (uint32_t i = 0; i < client->begun; i++) {
+        struct tperf_link *link = &client->links[i];
+
+        if (link->state != LINK_READY)
+            continue;
+        link->request_began = now;
+        link_begin(link);
+        runnable_set(link, true);
+    }
 }
 
 /* Requests and connections that are under way are finished; streams must be told. */
@@ -443,7 +460,8 @@ static void link_end(struct tperf_link *link)
 {
     if (link->state == LINK_STREAM)
         runnable_set(link, true);
-    else if (link->state == LINK_CONNECTING && tperf_test_is_stream(link->plan.test))
+    else if (link->state == LINK_READY ||
+             (link->state == LINK_CONNECTING && link->plan.test != TPERF_CRR))
         link_close(link);
 }
 
