@@ -29,13 +29,14 @@ struct reassembly {
     struct tpa_base_list age;
     struct tpa_ip_received received; /* of the datagram */
     uint32_t identification;
-    uint8_t protocol;       /* of IPv4, where it is part of the key */
-    uint8_t ecn_seen;       /* bit n: a fragment had ECN field n */
-    bool refused;           /* remembered so that what is still to come is dropped too (RFC 5722) */
-    uint16_t count;         /* fragments */
-    uint32_t gathered;      /* bytes of data */
-    uint32_t total;         /* bytes of data in all; 0 = not known yet */
-    uint64_t memory;        /* bytes that are taken from the budget */
+    uint8_t protocol;  /* of IPv4, where it is part of the key */
+    uint8_t ecn_seen;  /* bit n: a fragment had ECN field n */
+    uint16_t refused;  /* the reason (enum tpa_base_drop) for which all of it is dropped, also what
+                          is  still to come (RFC 5722); 0 = none */
+    uint16_t count;    /* fragments */
+    uint32_t gathered; /* bytes of data */
+    uint32_t total;    /* bytes of data in all; 0 = not known yet */
+    uint64_t memory;   /* bytes that are taken from the budget */
     struct rte_mbuf *first; /* by offset, linked by next_packet */
     struct rte_mbuf *last;
 };
@@ -93,7 +94,7 @@ static enum tpa_base_drop refuse(struct tpa_ip_worker *worker, struct reassembly
                                  enum tpa_base_drop reason)
 {
     drop_held(worker, reassembly, reason);
-    reassembly->refused = true;
+    reassembly->refused = (uint16_t)reason;
     return reason;
 }
 
@@ -466,8 +467,8 @@ int tpa_ip_fragment_input(struct tpa_ip_worker *worker, struct tpa_ip_datagram *
         reassembly = begin(worker, datagram, fragment->identification);
     if (reassembly == NULL)
         return TPA_BASE_DROP_FRAGMENT_LIMIT;
-    if (reassembly->refused)
-        return TPA_BASE_DROP_FRAGMENT_OVERLAP;
+    if (reassembly->refused != 0)
+        return reassembly->refused;
     if (!agrees_about_end(reassembly, &held, fragment->more))
         return refuse(worker, reassembly, TPA_BASE_DROP_FRAGMENT_INCONSISTENT);
 

@@ -9,6 +9,8 @@
 
 #define STATE_SHIFT 48
 
+#define EVICTION_RANK_BEST 3
+
 int tpa_ip_neighbour_table_init(struct tpa_ip_neighbour_table *table, uint32_t limit,
                                 uint64_t reachable, uint64_t hash_key)
 {
@@ -160,30 +162,45 @@ static void remove_entry(struct tpa_ip_neighbour_table *table, struct tpa_ip_nei
     tpa_mem_rcu_call(&entry->rcu, reclaim_entry);
 }
 
+/* Who is to go first to make room: those of whom nothing is lost. PERMANENT ones never. */
+static unsigned int eviction_rank(uint8_t state)
+{
+    switch (state) {
+    case TPA_IP_NEIGHBOUR_STALE:
+    case TPA_IP_NEIGHBOUR_FAILED:
+        return EVICTION_RANK_BEST;
+    case TPA_IP_NEIGHBOUR_INCOMPLETE:
+        return 2;
+    case TPA_IP_NEIGHBOUR_PERMANENT:
+        return 0;
+    default:
+        return 1;
+    }
+}
+
 /*
- * Makes room for a neighbour that is needed: the oldest that is not known to be there goes, else
- * the oldest. Those that were looked at and kept are the youngest from then on.
+ * Makes room for a neighbour that is needed, by the rank and then the age of the oldest ones. Those
+ * that were looked at and kept are the youngest from then on.
  */
 static bool evict(struct tpa_ip_neighbour_table *table)
 {
-    struct tpa_ip_neighbour_entry *fallback = NULL;
+    struct tpa_ip_neighbour_entry *victim = NULL;
+    unsigned int best = 0;
 
-    for (unsigned int i = 0; i < TPA_IP_NEIGHBOUR_EVICT_SCAN; i++) {
+    for (unsigned int i = 0; i < TPA_IP_NEIGHBOUR_EVICT_SCAN && best < EVICTION_RANK_BEST; i++) {
         struct tpa_ip_neighbour_entry *entry = entry_of(tpa_base_list_first(&table->age));
-        uint8_t state = state_of(entry);
+        unsigned int rank = eviction_rank(state_of(entry));
 
-        if (state == TPA_IP_NEIGHBOUR_STALE || state == TPA_IP_NEIGHBOUR_FAILED) {
-            remove_entry(table, entry);
-            return true;
+        if (rank > best) {
+            victim = entry;
+            best = rank;
         }
-        if (fallback == NULL && state != TPA_IP_NEIGHBOUR_PERMANENT)
-            fallback = entry;
         tpa_base_list_remove(&entry->age);
         tpa_base_list_push_back(&table->age, &entry->age);
     }
-    if (fallback == NULL)
+    if (victim == NULL)
         return false;
-    remove_entry(table, fallback);
+    remove_entry(table, victim);
     return true;
 }
 

@@ -47,11 +47,6 @@ static inline bool tpa_ip_rx_vlan_stripped(const struct rte_mbuf *packet, uint16
     return (packet->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
 }
 
-static inline void tpa_ip_rx_clear_vlan(struct rte_mbuf *packet)
-{
-    packet->ol_flags &= ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
-}
-
 /* The request of a super-frame, and the largest transport header and data that it becomes. */
 static inline bool tpa_ip_tx_is_segmented(const struct rte_mbuf *packet)
 {
@@ -88,13 +83,6 @@ static inline uint32_t tpa_ip_tx_transport(const struct rte_mbuf *packet)
 static inline void tpa_ip_mark_loopback(struct rte_mbuf *packet)
 {
     packet->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-    packet->tx_offload = 0;
-}
-
-/* A received buffer that is sent, or a fragment: what was said about it holds no more. */
-static inline void tpa_ip_clear_offload(struct rte_mbuf *packet)
-{
-    packet->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
     packet->tx_offload = 0;
 }
 

@@ -184,6 +184,10 @@ void tpa_ip_reply(struct tpa_ip_worker *worker, const struct tpa_ip_received *re
     struct tpa_ip_path transient;
 
     worker->now = now;
+    if (TPA_BASE_UNLIKELY(!tpa_base_address_is_unicast(&received->source))) {
+        tpa_ip_drop(worker, received->interface, packet, TPA_BASE_DROP_ROUTE_NONE);
+        return;
+    }
     output_on(worker,
               tpa_ip_path_for(worker, &received->destination, &received->source, &transient),
               packet, send, TPA_IP_IPV4_DF);

@@ -130,6 +130,11 @@ void tpa_ip_resolution_expired(struct tpa_ip_worker *worker, struct tpa_ip_timer
 
 void tpa_ip_resolution_poll(struct tpa_ip_worker *worker)
 {
+    uint64_t generation = tpa_ip_stack_generation(worker->stack);
+
+    if (generation == worker->resolver.generation)
+        return;
+    worker->resolver.generation = generation;
     TPA_BASE_LIST_FOREACH_SAFE(node, following, &worker->resolver.all)
     {
         struct tpa_ip_resolution *resolution =

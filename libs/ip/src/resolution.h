@@ -28,7 +28,8 @@ struct tpa_ip_resolution {
 struct tpa_ip_resolver {
     struct tpa_mem_slab slab;
     struct tpa_base_list all;
-    uint32_t packets; /* that wait, of all */
+    uint32_t packets;    /* that wait, of all */
+    uint64_t generation; /* of the stack's, at the last poll */
     struct tpa_base_list buckets[TPA_IP_RESOLVER_BUCKETS];
 };
 
@@ -44,7 +45,8 @@ void tpa_ip_resolution_wait(struct tpa_ip_worker *worker, uint8_t interface,
 /* The timer of a resolution has expired. */
 void tpa_ip_resolution_expired(struct tpa_ip_worker *worker, struct tpa_ip_timer *timer);
 
-/* The stack's generation has changed: sends what waits for neighbours that are known now. */
+/* Sends what waits for neighbours that are known now, if the stack has changed since the last call.
+ */
 void tpa_ip_resolution_poll(struct tpa_ip_worker *worker);
 
 /*

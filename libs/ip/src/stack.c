@@ -43,6 +43,10 @@ static struct tpa_ip_limits limits_with_defaults(const struct tpa_ip_limits *giv
     OR_DEFAULT(limits.output_queue, OUTPUT_QUEUE_DEFAULT);
     OR_DEFAULT(limits.path_mtus, PATH_MTUS_DEFAULT);
     OR_DEFAULT(limits.path_mtu_age, PATH_MTU_AGE_DEFAULT);
+    limits.neighbours = TPA_BASE_MIN(limits.neighbours, TPA_IP_LIMIT_MAX);
+    limits.pending_total = TPA_BASE_MIN(limits.pending_total, TPA_IP_LIMIT_MAX);
+    limits.paths = TPA_BASE_MIN(limits.paths, TPA_IP_LIMIT_MAX);
+    limits.path_mtus = TPA_BASE_MIN(limits.path_mtus, TPA_IP_LIMIT_MAX);
     return limits;
 }
 

@@ -397,6 +397,32 @@ Test(arp, requests_do_not_flood_the_table)
     host_end(&host);
 }
 
+Test(arp, neighbours_that_are_there_outlive_a_flood_of_such_that_are_not)
+{
+    struct host host;
+    struct tpa_ip_limits limits = {.neighbours = 16};
+    struct tpa_ip_path *path;
+
+    host_begin_with(&host, &limits);
+    path = get_path(&host, OTHER);
+    send_segment(&host, path, 4);
+    discard_sent(&host);
+    receive_arp(&host, &(struct arp_spec){2, mac_other, OTHER, US, NULL});
+    tpa_ip_path_put(host.worker, path);
+    for (int i = 0; i < 100; i++) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "10.0.0.%d", 100 + i);
+        path = get_path(&host, text);
+        send_segment(&host, path, 4);
+        tpa_ip_path_put(host.worker, path);
+    }
+    cr_assert_eq(neighbour_state(&host, OTHER, NULL), TPA_IP_NEIGHBOUR_REACHABLE);
+    cr_assert_eq(neighbour_state(&host, PEER, NULL), TPA_IP_NEIGHBOUR_PERMANENT);
+    discard_sent(&host);
+    host_end(&host);
+}
+
 Test(arp, a_sender_from_elsewhere_is_answered_and_not_entered)
 {
     struct host host;

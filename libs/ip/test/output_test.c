@@ -205,6 +205,38 @@ Test(output, a_reply_goes_back_to_where_a_packet_came_from)
     host_end(&host);
 }
 
+Test(output, replies_that_are_not_sent)
+{
+    static const struct {
+        const char *source, *destination;
+        enum tpa_base_drop reason;
+    } cases[] = {
+        {"224.0.0.1", US, TPA_BASE_DROP_ROUTE_NONE},
+        {"255.255.255.255", US, TPA_BASE_DROP_ROUTE_NONE},
+        {"ff02::1", US6, TPA_BASE_DROP_ROUTE_NONE},
+        {"::", US6, TPA_BASE_DROP_ROUTE_NONE},
+        {FAR, US, TPA_BASE_DROP_ROUTE_NONE},
+        {PEER, OTHER, TPA_BASE_DROP_ROUTE_NO_SOURCE}, /* not ours any more */
+    };
+    struct tpa_ip_send send = {.protocol = TPA_IP_PROTOCOL_TCP};
+    struct host host;
+
+    host_begin(&host);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tpa_ip_received received = {
+            .source = address(cases[i].source),
+            .destination = address(cases[i].destination),
+            .interface = host.interface,
+        };
+        uint64_t before = drops(&host, cases[i].reason);
+
+        tpa_ip_reply(host.worker, &received, own_segment(&host, 0), &send, host.now);
+        cr_assert_eq(drops(&host, cases[i].reason), before + 1, "case %zu", i);
+        expect_nothing_sent(&host);
+    }
+    host_end(&host);
+}
+
 Test(output, a_reply_to_a_neighbour_that_is_not_known_waits_for_it)
 {
     struct tpa_ip_send send = {.protocol = TPA_IP_PROTOCOL_TCP};

@@ -223,6 +223,19 @@ Test(stack, routes_are_bounded)
     tpa_ip_stack_destroy(stack);
 }
 
+Test(stack, limits_beyond_reason_are_cut)
+{
+    struct tpa_ip_limits limits = {.path_mtus = UINT32_MAX, .paths = UINT32_MAX};
+    struct tpa_ip_stack *stack;
+
+    limits.neighbours = UINT32_MAX;
+    stack = tpa_ip_stack_create(&limits);
+    /* whether or not this machine has the memory for it */
+    if (stack != NULL)
+        cr_assert_eq(add(stack, US, 24), TPA_ENOENT);
+    tpa_ip_stack_destroy(stack);
+}
+
 Test(stack, neighbours)
 {
     struct tpa_ip_limits limits = {.neighbours = 2};

@@ -6,6 +6,8 @@
  * It belongs to its worker and brings itself up to date when routes, addresses, neighbours or path
  * MTUs change: at each use it compares one generation number. Its source address never changes;
  * when that address is taken from the stack the path fails until it is given back.
+ *
+ * The caller is the worker's thread, as in <tpa/ip/worker.h>.
  */
 #ifndef TPA_IP_PATH_H
 #define TPA_IP_PATH_H

@@ -43,7 +43,11 @@ TPA_BASE_DECLARATIONS_BEGIN
 
 struct tpa_ip_stack;
 
-/* Bounds and times; 0 = the default in parentheses. */
+/* No table may be larger, whatever the limits say: a million entries. */
+#define TPA_IP_LIMIT_MAX (UINT32_C(1) << 20)
+
+/* Bounds and times; 0 = the default in parentheses. Numbers of entries are cut to
+ * TPA_IP_LIMIT_MAX. */
 struct tpa_ip_limits {
     uint32_t neighbours;           /* entries of all interfaces (4096) */
     uint32_t pending_packets;      /* packets a worker holds for one unresolved neighbour (16) */
