@@ -64,9 +64,7 @@ struct tpa_cfg_tcp {
     uint32_t keepalive_probes;   /* tcp.keepalive_probes */
     uint32_t retries;            /* tcp.retries: of data */
     uint32_t syn_retries;        /* tcp.syn_retries: of SYN and SYN-ACK */
-    uint32_t syn_backlog;        /* tcp.syn_backlog: half-open connections of a listener */
-    uint32_t accept_backlog;     /* tcp.accept_backlog: connections that wait for accept */
-    uint32_t rst_rate;           /* tcp.rst_rate: resets a second to those without connection */
+    uint32_t accept_backlog;     /* tcp.accept_backlog: opens of a listener not accepted yet */
     uint64_t delayed_ack;        /* tcp.delayed_ack; 0: acknowledge at once */
     uint64_t rto_min;            /* tcp.rto_min */
     uint64_t rto_max;            /* tcp.rto_max */
