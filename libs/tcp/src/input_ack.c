@@ -233,23 +233,32 @@ bool tpa_tcp_input_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection 
     return true;
 }
 
+static void take_new(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                     const struct tpa_tcp_segment *segment, uint64_t now)
+{
+    struct tpa_tcp_flight_acked acked = {0};
+    uint32_t in_flight = tpa_tcp_outstanding(connection);
+
+    connection->duplicate_acks = 0;
+    acknowledge(worker, connection, segment, &acked, now);
+    grow_window(connection, &acked, in_flight, false, now);
+    restart_timer(worker, connection, now);
+}
+
 void tpa_tcp_input_ack_predicted(struct tpa_tcp_worker *worker,
                                  struct tpa_tcp_connection *connection,
                                  const struct tpa_tcp_segment *segment, uint64_t now)
 {
-    struct tpa_tcp_flight_acked acked = {0};
-    uint32_t in_flight = tpa_tcp_outstanding(connection);
+    uint32_t old_window = connection->snd_wnd;
 
     connection->snd_wnd = (uint32_t)segment->window << connection->snd_scale;
     connection->snd_wl1 = segment->seq;
     connection->snd_wl2 = segment->ack;
     connection->snd_wnd_max = TPA_BASE_MAX(connection->snd_wnd_max, connection->snd_wnd);
-    if (segment->ack != connection->flight.una) {
-        connection->duplicate_acks = 0;
-        acknowledge(worker, connection, segment, &acked, now);
-        grow_window(connection, &acked, in_flight, false, now);
-        restart_timer(worker, connection, now);
-    }
+    if (segment->ack != connection->flight.una)
+        take_new(worker, connection, segment, now);
+    else if (TPA_BASE_LIKELY(connection->snd_wnd <= old_window))
+        return;
     if (has_work(connection))
         tpa_tcp_schedule(worker, connection);
 }

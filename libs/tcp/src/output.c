@@ -155,29 +155,32 @@ static enum outcome send_lost(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
     return OUTCOME_DONE;
 }
 
-/* One octet into a closed window (MUST-36); or, if it is only too small to be worth while, what
+/* One octet, of what was sent before or else of what was not. */
+static uint32_t emit_octet(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
+{
+    if (tpa_tcp_outstanding(connection) != 0)
+        return tpa_tcp_emit_again(burst, connection, connection->flight.una, 1);
+    return tpa_tcp_emit_new(burst, connection, 1);
+}
+
+/* Into a closed window one octet (MUST-36); into one that is only too small to be worth while, what
  * fits. */
 static enum outcome send_probe(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                                uint16_t turn)
 {
-    uint32_t sent;
+    bool waits = tpa_tcp_outstanding(connection) != 0 || tpa_tcp_unsent(connection) != 0;
 
-    if (connection->snd_wnd != 0) {
-        connection->flags &= ~TPA_TCP_SEND_PROBE;
+    if (waits && connection->snd_wnd == 0) {
+        if (burst->count >= turn)
+            return OUTCOME_MORE;
+        if (emit_octet(burst, connection) == 0)
+            return OUTCOME_STARVED;
+        burst->worker->counters.zero_window_probes++;
+    } else if (waits) {
         connection->flags |= TPA_TCP_OVERRIDE_SWS;
-        return OUTCOME_DONE;
     }
-    if (burst->count >= turn)
-        return OUTCOME_MORE;
     connection->flags &= ~TPA_TCP_SEND_PROBE;
-    if (tpa_tcp_outstanding(connection) != 0)
-        sent = tpa_tcp_emit_again(burst, connection, connection->flight.una, 1);
-    else if (tpa_tcp_unsent(connection) != 0)
-        sent = tpa_tcp_emit_new(burst, connection, 1);
-    else
-        return OUTCOME_DONE;
-    burst->worker->counters.zero_window_probes += sent;
-    return sent != 0 ? OUTCOME_DONE : OUTCOME_STARVED;
+    return OUTCOME_DONE;
 }
 
 /* One ACK, and to a peer without SACK as many as there were reasons: it counts them. */

@@ -1,5 +1,6 @@
 #include "rtt.h"
 
+#include <tpa/base/bits.h>
 #include <tpa/base/compiler.h>
 
 /* The estimator's unit: 1/64 us. 60 s are 3.84e9 of them. */
@@ -15,19 +16,20 @@ void tpa_tcp_rtt_init(struct tpa_tcp_rtt *rtt)
     *rtt = (struct tpa_tcp_rtt){.minimum = UINT32_MAX};
 }
 
-/* old + (new - old) / divisor, rounded to the nearest. */
-static uint32_t smooth(uint32_t old, uint32_t new, uint32_t divisor)
+/* old + (new - old) / 2^shift, rounded to the nearest; no division on the way of each ACK. */
+static uint32_t smooth(uint32_t old, uint32_t new, unsigned int shift)
 {
     int64_t difference = (int64_t) new - old;
-    int64_t half = difference < 0 ? -(int64_t)(divisor / 2) : (int64_t)(divisor / 2);
+    int64_t half = INT64_C(1) << (shift - 1);
 
-    return (uint32_t)(old + (difference + half) / divisor);
+    return (uint32_t)(old + ((difference + half) >> shift));
 }
 
 void tpa_tcp_rtt_sample(struct tpa_tcp_rtt *rtt, uint64_t sample, uint32_t samples_per_rtt)
 {
     /* More samples than this in a round trip weigh as if they were this many: enough to follow. */
     uint32_t samples = TPA_BASE_MIN(TPA_BASE_MAX(samples_per_rtt, 1u), 1024u);
+    unsigned int shift = tpa_base_bits_log2_floor(samples);
     uint32_t units;
 
     sample = TPA_BASE_MIN(sample, TPA_TCP_RTT_SAMPLE_MAX);
@@ -41,8 +43,8 @@ void tpa_tcp_rtt_sample(struct tpa_tcp_rtt *rtt, uint64_t sample, uint32_t sampl
         return;
     }
     rtt->rttvar =
-        smooth(rtt->rttvar, units > rtt->srtt ? units - rtt->srtt : rtt->srtt - units, 4 * samples);
-    rtt->srtt = TPA_BASE_MAX(smooth(rtt->srtt, units, 8 * samples), 1u);
+        smooth(rtt->rttvar, units > rtt->srtt ? units - rtt->srtt : rtt->srtt - units, 2 + shift);
+    rtt->srtt = TPA_BASE_MAX(smooth(rtt->srtt, units, 3 + shift), 1u);
 }
 
 static uint64_t nanoseconds(uint64_t units)

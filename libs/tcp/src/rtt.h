@@ -22,7 +22,7 @@ void tpa_tcp_rtt_init(struct tpa_tcp_rtt *rtt);
 /*
  * A measurement in ns of data that was sent once (Karn's algorithm is the caller's, from
  * struct tpa_tcp_flight_acked or a timestamp's echo). `samples_per_rtt`: how many of these to
- * expect in a round trip, at least 1: flight / (2 * mss). Ends back-off.
+ * expect in a round trip, at least 1: flight / (2 * mss); counted in powers of two. Ends back-off.
  */
 void tpa_tcp_rtt_sample(struct tpa_tcp_rtt *rtt, uint64_t sample, uint32_t samples_per_rtt);
 

@@ -18,11 +18,25 @@ void tpa_tcp_arm(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *conne
         tpa_timer_arm(worker->wheel, &connection->timer, deadline);
 }
 
+/* When the user time-out ends a connection that makes no progress; never if there is none. */
+static uint64_t user_deadline(const struct tpa_tcp_worker *worker,
+                              const struct tpa_tcp_connection *connection, uint64_t now)
+{
+    uint64_t elapsed = tpa_tcp_coarse_elapsed(connection->progress, now);
+    uint64_t limit = worker->config->user_timeout;
+
+    if (limit == 0)
+        return UINT64_MAX;
+    /* A coarse tick more: then it has elapsed by the coarse clock, too. */
+    return now + (elapsed < limit ? limit - elapsed + (1u << TPA_TCP_COARSE_SHIFT) : 0);
+}
+
 void tpa_tcp_start_retransmit_timer(struct tpa_tcp_worker *worker,
                                     struct tpa_tcp_connection *connection, uint64_t now)
 {
     uint64_t at = now + tpa_tcp_rto(worker, connection);
 
+    at = TPA_BASE_MIN(at, user_deadline(worker, connection, now));
     connection->retransmit_deadline = tpa_tcp_fine_deadline(at);
     tpa_tcp_arm(worker, connection, at);
 }

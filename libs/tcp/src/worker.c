@@ -4,6 +4,9 @@
 
 #include "machine.h"
 
+/* Below this there is nothing left beside the options. */
+#define MSS_MIN 64
+
 /* RFC 7323 section 2.3: a window is below 2^30. */
 #define BUFFER_MAX ((1u << 30) - 1)
 
@@ -50,7 +53,9 @@ static bool sizes_are_valid(const struct tpa_tcp_config *config)
            config->receive_queue_entries > 0 && config->send_queue_entries > 0 &&
            config->write_chunk_size > 0 && config->packet_segments_max > 1 &&
            config->tso_length_max > 0 && config->tso_length_max <= TSO_LENGTH_MAX &&
-           config->mss_min > 0 && config->cwnd_initial > 0 && config->cwnd_max > 0;
+           config->mss_min >= MSS_MIN &&
+           (config->user_mss == 0 || config->user_mss >= config->mss_min) &&
+           config->cwnd_initial > 0 && config->cwnd_max > 0;
 }
 
 static bool times_are_valid(const struct tpa_tcp_config *config)

@@ -72,8 +72,8 @@ Test(rtt, many_samples_in_a_round_trip_are_smoothed_more)
     tpa_tcp_rtt_sample(&one, 10 * TPA_BASE_MILLISECOND, 1);
     tpa_tcp_rtt_sample(&many, 10 * TPA_BASE_MILLISECOND, 1);
     tpa_tcp_rtt_sample(&one, 20 * TPA_BASE_MILLISECOND, 1);
-    for (int i = 0; i < 100; i++)
-        tpa_tcp_rtt_sample(&many, 20 * TPA_BASE_MILLISECOND, 100);
+    for (int i = 0; i < 128; i++)
+        tpa_tcp_rtt_sample(&many, 20 * TPA_BASE_MILLISECOND, 128);
     cr_assert_lt(abs((int)tpa_tcp_rtt_smoothed(&one) - (int)tpa_tcp_rtt_smoothed(&many)), 200);
 }
 

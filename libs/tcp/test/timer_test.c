@@ -132,7 +132,7 @@ WIRE_TEST(user_timeout, ends_a_connection_that_makes_no_progress)
     wire_wait(wire, 290 * SECONDS);
     cr_assert_gt(wire_ignore(wire), 7);
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
-    wire_wait(wire, 70 * SECONDS);
+    wire_wait(wire, 11 * SECONDS);
     wire_ignore(wire);
     EXPECT_STATE(TPA_TCP_CLOSED);
     cr_assert_eq(tpa_tcp_connection_error(&wire->host.connection), TPA_ETIMEDOUT);

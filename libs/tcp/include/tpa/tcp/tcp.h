@@ -41,9 +41,11 @@ struct tpa_tcp_worker;     /* <tpa/tcp/worker.h> */
  * in parentheses.
  */
 struct tpa_tcp_config {
-    uint16_t user_mss;   /* upper bound of the MSS that we announce and use; 0 = from the MTU (0) */
-    uint16_t mss_min;    /* lower bound of what a peer can make us use, without options (216) */
-    bool segmentation;   /* make super-frames of up to tso_length_max for the device (true) */
+    uint16_t user_mss; /* upper bound of the MSS that we announce and use; 0 = from the MTU, else at
+                          least mss_min (0) */
+    uint16_t mss_min;  /* lower bound of what a peer can make us use, without options,
+                          >= 64 (216) */
+    bool segmentation; /* make super-frames of up to tso_length_max for the device (true) */
     bool receive_merge;  /* merge in-order segments of one burst before they are processed (true) */
     bool timestamps;     /* offer and accept RFC 7323's timestamps (true) */
     bool window_scale;   /* and window scale (true) */
