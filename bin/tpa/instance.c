@@ -3,14 +3,11 @@
  */
 #include "tool.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <tpa/base/error.h>
-#include <tpa/stats/mailbox.h>
 
 #include "json.h"
 
@@ -180,21 +177,15 @@ void tool_json_end(void)
     json_finish();
 }
 
-/* What a dead instance has left; the directory stays where there is something else in it. */
 static void clean(const struct found *dead)
 {
-    static const char *const files[] = {TPA_STATS_EXPORT_FILE, TPA_STATS_MAILBOX_FILE};
     char directory[TPA_STATS_PATH_SIZE];
-    char path[TPA_STATS_PATH_SIZE + 16];
+    int error = tpa_stats_export_directory(dead->prefix, dead->id, directory);
 
-    if (tpa_stats_export_directory(dead->prefix, dead->id, directory) != TPA_OK)
-        return;
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof(path), "%s/%s", directory, files[i]);
-        if (unlink(path) < 0 && errno != ENOENT)
-            tool_failed("%s: %s", path, strerror(errno));
-    }
-    (void)rmdir(directory);
+    if (error == TPA_OK)
+        error = tpa_api_export_clean(directory);
+    if (error != TPA_OK)
+        tool_failed("%s/%s: %s", dead->prefix, dead->id, tpa_base_error_text(error));
 }
 
 static void list_json(const struct found *found, int count)

@@ -228,6 +228,20 @@ starts "$SCRATCH/third.log" "$TECHO" 5680
 THIRD=$STARTED
 tool 0 sk -a # in the place of the dead one
 says ':5680 '
+starts "$SCRATCH/fourth.log" "$TECHO" 5682
+FOURTH=$STARTED
+kill -KILL "$FOURTH"
+wait "$FOURTH" 2>/dev/null
+tool 0 list
+says "^techo-$FOURTH .*dead"
+tool 0 sk -a # a dead one does not make it ambiguous
+says ':5680 '
+starts "$SCRATCH/fifth.log" "$TECHO" 5683
+tool 0 list
+says_not "techo-$FOURTH"
+says "^techo-$STARTED .*alive"
+kill -TERM "$STARTED"
+wait "$STARTED"
 kill -KILL "$THIRD"
 wait "$THIRD" 2>/dev/null
 tool 0 list -c

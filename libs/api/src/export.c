@@ -191,6 +191,7 @@ static int create_under(struct tpa_api_export *export, const char *prefix, const
         snprintf(reason, TPA_STATS_REASON_SIZE, "%s belongs to somebody else", prefix);
         return TPA_EPERM;
     }
+    tpa_api_export_orphans_remove(prefix, id);
     error = file_create(export, program, reason);
     if (error != TPA_EBUSY)
         return error;

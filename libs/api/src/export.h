@@ -41,6 +41,9 @@ void tpa_api_export_destroy(struct tpa_api_instance *instance);
 /* Removes the files alone: workers may still be running, as they are when a program exits. */
 void tpa_api_export_remove(struct tpa_api_instance *instance);
 
+/* Removes what dead instances called "<id>-<pid>" have left under a prefix. */
+void tpa_api_export_orphans_remove(const char *prefix, const char *id);
+
 /* The instance's directory. */
 const char *tpa_api_export_directory(const struct tpa_api_export *export);
 

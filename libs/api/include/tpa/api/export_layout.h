@@ -202,6 +202,12 @@ TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_api_export_port) == 192, "read by other
  */
 int tpa_api_export_prefixes(char prefixes[TPA_API_EXPORT_PREFIXES_MAX][TPA_API_EXPORT_PREFIX_SIZE]);
 
+/*
+ * Removes what a dead instance has left in its directory, and the directory if nothing else is in
+ * it. 0; TPA_EBUSY (the instance lives), TPA_EPERM, TPA_EIO.
+ */
+int tpa_api_export_clean(const char *directory);
+
 TPA_BASE_DECLARATIONS_END
 
 #endif
