@@ -53,5 +53,3 @@ void DemuxFind(benchmark::State &state)
 BENCHMARK(DemuxFind)->Arg(100)->Arg(10000)->Arg(1000000);
 
 } // namespace
-
-BENCHMARK_MAIN();
