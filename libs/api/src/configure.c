@@ -172,7 +172,6 @@ void tpa_api_configure_tcp(const struct tpa_cfg_options *options, struct tpa_tcp
 
     tcp->user_mss = (uint16_t)from->usr_snd_mss;
     tcp->segmentation = from->tso != 0;
-    tcp->receive_merge = from->rx_merge != 0;
     tcp->timestamps = from->opt_ts != 0;
     tcp->window_scale = from->opt_ws != 0;
     tcp->sack = from->opt_sack != 0;

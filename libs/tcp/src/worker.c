@@ -18,7 +18,6 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
     *config = (struct tpa_tcp_config){
         .mss_min = 216,
         .segmentation = true,
-        .receive_merge = true,
         .timestamps = true,
         .window_scale = true,
         .sack = true,

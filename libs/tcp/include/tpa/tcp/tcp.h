@@ -46,13 +46,12 @@ struct tpa_tcp_config {
     uint16_t mss_min;  /* lower bound of what a peer can make us use, without options,
                           >= 64 (216) */
     bool segmentation; /* make super-frames of up to tso_length_max for the device (true) */
-    bool receive_merge;  /* merge in-order segments of one burst before they are processed (true) */
-    bool timestamps;     /* offer and accept RFC 7323's timestamps (true) */
-    bool window_scale;   /* and window scale (true) */
-    bool sack;           /* and RFC 2018's selective acknowledgements (true) */
-    uint8_t ttl;         /* TTL or hop limit of what we send, MUST-49 (64) */
-    uint8_t retries;     /* R2: retransmissions of data before it is given up, MUST-20 (7) */
-    uint8_t syn_retries; /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
+    bool timestamps;   /* offer and accept RFC 7323's timestamps (true) */
+    bool window_scale; /* and window scale (true) */
+    bool sack;         /* and RFC 2018's selective acknowledgements (true) */
+    uint8_t ttl;       /* TTL or hop limit of what we send, MUST-49 (64) */
+    uint8_t retries;   /* R2: retransmissions of data before it is given up, MUST-20 (7) */
+    uint8_t syn_retries;            /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
     uint8_t keepalive_probes;       /* unanswered ones before the connection is given up (9) */
     uint16_t packet_segments_max;   /* segments that a sent packet may have, > 1 (45) */
     uint32_t tso_length_max;        /* payload of a super-frame, 65,000 at most (65,000) */
