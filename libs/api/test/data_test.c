@@ -30,10 +30,10 @@ static void write_done(void *base, void *parameter)
     last_parameter = parameter;
 }
 
-static struct tpa_iovec iov_of(void *base, uint32_t length, uint64_t phys)
+static struct tpa_iovec iov_of(const void *base, uint32_t length, uint64_t phys)
 {
     return (struct tpa_iovec){
-        .iov_base = base,
+        .iov_base = (void *)(uintptr_t)base,
         .iov_phys = phys,
         .iov_len = length,
         .iov_param = &completed,
