@@ -118,7 +118,7 @@ netns_offloads_off()
     return 1
 }
 
-# netns_veth NAMESPACE INTERFACE NAMESPACE INTERFACE [MTU]: a pair of veth between two namespaces, up,
+# netns_veth NAMESPACE INTERFACE NAMESPACE INTERFACE [MTU]: a veth pair between two namespaces, up,
 # offloads off on both ends. IPv6 addresses are usable at once (no duplicate detection).
 netns_veth()
 {
