@@ -9,12 +9,8 @@
 
 #include <stdint.h>
 
-struct tpa_api_sids;
+#include <tpa/api/instance.h> /* tpa_api_sids_create, tpa_api_sids_destroy */
 
-/* `count`: sids 0 to count - 1, 1 to 2^26. NULL when memory is exhausted or count is out of range.
- */
-struct tpa_api_sids *tpa_api_sids_create(uint32_t count);
-void tpa_api_sids_destroy(struct tpa_api_sids *sids);
 uint32_t tpa_api_sids_limit(const struct tpa_api_sids *sids);
 
 /* The smallest free sid, with `object` (not NULL) standing at it; TPA_ENFILE. */

@@ -28,7 +28,8 @@
 struct tpa_api_instance;
 struct tpa_api_sids;
 
-/* Sock numbers, shared by the instances of a process. See src/sid.h. */
+/* Sock numbers 0 to count - 1 (count 1 to 2^26), shared by the instances of a process. NULL when
+ * memory is exhausted or count is out of range. */
 struct tpa_api_sids *tpa_api_sids_create(uint32_t count);
 void tpa_api_sids_destroy(struct tpa_api_sids *sids);
 
