@@ -49,8 +49,8 @@ struct opening {
     char *reason;
 };
 
-TPA_BASE_PRINTF(3, 4)
-static int fail(const struct opening *opening, int error, const char *format, ...)
+TPA_BASE_PRINTF(2, 3)
+static void explain(const struct opening *opening, const char *format, ...)
 {
     char text[TPA_NETDEV_REASON_SIZE];
     va_list arguments;
@@ -60,8 +60,10 @@ static int fail(const struct opening *opening, int error, const char *format, ..
     va_end(arguments);
     snprintf(opening->reason, TPA_NETDEV_REASON_SIZE, "port %.63s: %.180s",
              opening->name != NULL ? opening->name : "?", text);
-    return error;
 }
+
+/* The error, after its explanation. */
+#define FAIL(opening, error, ...) (explain((opening), __VA_ARGS__), (error))
 
 static int error_of_driver(int result)
 {
@@ -91,13 +93,13 @@ static int find_port(struct opening *opening)
 
     opening->port_id = config->port_id;
     if (config->name != NULL && rte_eth_dev_get_port_by_name(config->name, &opening->port_id) != 0)
-        return fail(opening, TPA_ENOENT,
+        return FAIL(opening, TPA_ENOENT,
                     "DPDK has no port of that name; name a PCI address it may use or give --vdev");
     if (!rte_eth_dev_is_valid_port(opening->port_id))
-        return fail(opening, TPA_ENOENT, "DPDK has no port %u", opening->port_id);
+        return FAIL(opening, TPA_ENOENT, "DPDK has no port %u", opening->port_id);
     opening->name = port_name(opening->port_id);
     if (opening->name == NULL || rte_eth_dev_info_get(opening->port_id, &opening->port) != 0)
-        return fail(opening, TPA_EIO, "its driver doesn't answer");
+        return FAIL(opening, TPA_EIO, "its driver doesn't answer");
     opening->driver = tpa_netdev_driver_find(opening->port.driver_name);
     return 0;
 }
@@ -126,10 +128,10 @@ static int check_buffers(struct opening *opening)
     uint32_t most = tpa_netdev_driver_buffer_max(&opening->port);
 
     if (buffer < least)
-        return fail(opening, TPA_EINVAL,
+        return FAIL(opening, TPA_EINVAL,
                     "receive buffers of %u bytes are too small for it, it needs %u", buffer, least);
     if (buffer > most)
-        return fail(opening, TPA_EINVAL,
+        return FAIL(opening, TPA_EINVAL,
                     "receive buffers of %u bytes are too large for it, it takes %u", buffer, most);
     return 0;
 }
@@ -151,7 +153,7 @@ static int choose_mtu(struct opening *opening)
     opening->mtu = config->mtu != 0 ? config->mtu : interface_mtu != 0 ? interface_mtu : own_mtu;
     opening->mtu = TPA_BASE_MIN(opening->mtu, opening->mtu_max);
     if (opening->mtu < opening->port.min_mtu)
-        return fail(opening, TPA_EINVAL, "an MTU of %u is below its least, %u", opening->mtu,
+        return FAIL(opening, TPA_EINVAL, "an MTU of %u is below its least, %u", opening->mtu,
                     opening->port.min_mtu);
     return 0;
 }
@@ -214,7 +216,7 @@ static int configure(struct opening *opening)
     result = rte_eth_dev_configure(opening->port_id, opening->queue_count, opening->queue_count,
                                    &opening->conf);
     if (result != 0)
-        return fail(opening, error_of_driver(result),
+        return FAIL(opening, error_of_driver(result),
                     "its driver refuses %u queues with an MTU of %u (%s)", opening->queue_count,
                     opening->mtu, rte_strerror(-result));
     opening->rx_ring_size = ring_size(opening->config->rx_ring_size);
@@ -222,7 +224,7 @@ static int configure(struct opening *opening)
     result = rte_eth_dev_adjust_nb_rx_tx_desc(opening->port_id, &opening->rx_ring_size,
                                               &opening->tx_ring_size);
     if (result != 0)
-        return fail(opening, error_of_driver(result), "its driver refuses rings of that size (%s)",
+        return FAIL(opening, error_of_driver(result), "its driver refuses rings of that size (%s)",
                     rte_strerror(-result));
     return 0;
 }
@@ -241,12 +243,12 @@ static int set_up_queue(struct opening *opening, uint16_t queue)
     result = rte_eth_rx_queue_setup(opening->port_id, queue, opening->rx_ring_size, node, &rx,
                                     pool->mempool);
     if (result != 0)
-        return fail(opening, error_of_driver(result),
+        return FAIL(opening, error_of_driver(result),
                     "receive queue %u of %u buffers of %u bytes failed (%s)", queue,
                     opening->rx_ring_size, pool->data_size, rte_strerror(-result));
     result = rte_eth_tx_queue_setup(opening->port_id, queue, opening->tx_ring_size, node, &tx);
     if (result != 0)
-        return fail(opening, error_of_driver(result), "transmit queue %u of %u entries failed (%s)",
+        return FAIL(opening, error_of_driver(result), "transmit queue %u of %u entries failed (%s)",
                     queue, opening->tx_ring_size, rte_strerror(-result));
     return 0;
 }
@@ -256,7 +258,7 @@ static int set_up_queues(struct opening *opening)
     uint64_t buffers = (uint64_t)opening->rx_ring_size * opening->queue_count;
 
     if (buffers >= opening->config->pool->packet_count)
-        return fail(opening, TPA_EINVAL,
+        return FAIL(opening, TPA_EINVAL,
                     "its %u receive queues of %u take all %u buffers; allow for more packets",
                     opening->queue_count, opening->rx_ring_size,
                     opening->config->pool->packet_count);
@@ -375,7 +377,7 @@ static int make_device(struct opening *opening)
     struct tpa_netdev_ethdev *self = aligned_alloc(TPA_BASE_CACHE_LINE, size);
 
     if (self == NULL)
-        return fail(opening, TPA_ENOMEM, "memory is exhausted");
+        return FAIL(opening, TPA_ENOMEM, "memory is exhausted");
     memset(self, 0, size);
     self->device.ops = &tpa_netdev_ethdev_ops;
     self->port_id = opening->port_id;
@@ -392,9 +394,9 @@ static int acquire(struct opening *opening)
     struct rte_eth_dev_owner mine = {.name = OWNER_NAME};
 
     if (rte_eth_dev_owner_new(&mine.id) != 0)
-        return fail(opening, TPA_EIO, "DPDK has no owner left to give");
+        return FAIL(opening, TPA_EIO, "DPDK has no owner left to give");
     if (rte_eth_dev_owner_set(opening->port_id, &mine) != 0)
-        return fail(opening, TPA_EBUSY,
+        return FAIL(opening, TPA_EBUSY,
                     "somebody else in this process uses it; close it there first");
     opening->self->owner = mine.id;
     return 0;

@@ -55,6 +55,7 @@ struct loop {
 /* Packets on their way to one ring, handed over together. */
 struct delivery {
     struct loop_queue *to;
+    uint16_t to_index;
     uint16_t count;
     struct rte_mbuf *packets[TPA_NETDEV_BURST_MAX];
 };
@@ -243,7 +244,8 @@ static bool send_one(struct loop_end *self, struct loop_queue *from, struct rte_
     struct loop_end *receiver = self->peer;
     struct tpa_netdev_super_frame frame;
     enum tpa_base_drop refusal = read_packet(self, packet, &frame);
-    struct loop_queue *to = receiver->queues;
+    struct loop_queue *to;
+    uint16_t to_index = 0;
     uint32_t hash = 0;
 
     if (TPA_BASE_UNLIKELY(refusal != TPA_BASE_DROP_NONE)) {
@@ -252,11 +254,13 @@ static bool send_one(struct loop_end *self, struct loop_queue *from, struct rte_
     }
     if (self->loop->queue_count > 1) {
         hash = tpa_netdev_loop_hash(packet);
-        to += self->loop->steering.reta[hash % TPA_NETDEV_LOOP_RETA];
+        to_index = self->loop->steering.reta[hash % TPA_NETDEV_LOOP_RETA];
     }
-    if (delivery->to != to)
+    if (delivery->to_index != to_index)
         deliver(delivery);
+    to = &receiver->queues[to_index];
     delivery->to = to;
+    delivery->to_index = to_index;
     if (rte_ring_free_count(to->received) < frame.piece_count + delivery->count)
         return false;
 

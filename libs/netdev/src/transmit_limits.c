@@ -3,14 +3,21 @@
 
 #include "layer.h"
 
+/* RTE_MBUF_F_TX_L4_MASK as a number, see tpa_netdev_transport_request(). */
+enum {
+    REQUEST_NONE = 0,
+    REQUEST_TCP = 1,
+    REQUEST_UDP = RTE_MBUF_F_TX_UDP_CKSUM / RTE_MBUF_F_TX_TCP_CKSUM,
+};
+
 static uint8_t transports_taken(uint32_t capabilities)
 {
-    uint8_t taken = 1;
+    uint8_t taken = 1 << REQUEST_NONE;
 
     if (capabilities & TPA_NETDEV_TX_TCP_CHECKSUM)
-        taken |= 1 << (RTE_MBUF_F_TX_TCP_CKSUM / RTE_MBUF_F_TX_TCP_CKSUM);
+        taken |= 1 << REQUEST_TCP;
     if (capabilities & TPA_NETDEV_TX_UDP_CHECKSUM)
-        taken |= 1 << (RTE_MBUF_F_TX_UDP_CKSUM / RTE_MBUF_F_TX_TCP_CKSUM);
+        taken |= 1 << REQUEST_UDP;
     return taken;
 }
 

@@ -334,8 +334,8 @@ Test(capture, it_starts_and_stops_under_working_threads)
     unsigned int packets = 0;
 
     atomic_store(&working, true);
-    for (uint16_t i = 0; i < QUEUES; i++) {
-        workers[i].queue = i;
+    for (int i = 0; i < QUEUES; i++) {
+        workers[i].queue = (uint16_t)i;
         workers[i].packet = make(&(struct frame_template){.payload = 100});
         cr_assert_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
@@ -346,7 +346,7 @@ Test(capture, it_starts_and_stops_under_working_threads)
         packets += packets_in_file();
     }
     atomic_store(&working, false);
-    for (uint16_t i = 0; i < QUEUES; i++) {
+    for (int i = 0; i < QUEUES; i++) {
         pthread_join(workers[i].thread, NULL);
         tpa_mem_packet_free(workers[i].packet);
     }

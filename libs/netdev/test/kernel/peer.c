@@ -62,7 +62,7 @@ static size_t receive_raw(struct peer *peer, uint8_t *frame, size_t size)
 
     while (wire_clock() < end) {
         struct pollfd wait = {.fd = peer->raw, .events = POLLIN};
-        struct sockaddr_ll from;
+        struct sockaddr_ll from = {0};
         socklen_t from_size = sizeof(from);
         ssize_t length;
 

@@ -158,13 +158,13 @@ int main(void)
     device = tpa_netdev_capture_wrap(tpa_netdev_impair_wrap(&port, NULL, 1));
     if (device == NULL || pthread_create(&changer, NULL, change, NULL) != 0)
         return 1;
-    for (uint16_t i = 0; i < QUEUES; i++) {
-        queues[i] = i;
-        make_packets(i);
+    for (int i = 0; i < QUEUES; i++) {
+        queues[i] = (uint16_t)i;
+        make_packets((uint16_t)i);
         if (pthread_create(&workers[i], NULL, work, &queues[i]) != 0)
             return 1;
     }
-    for (uint16_t i = 0; i < QUEUES; i++)
+    for (int i = 0; i < QUEUES; i++)
         pthread_join(workers[i], NULL);
     atomic_store(&working, false);
     pthread_join(changer, NULL);
