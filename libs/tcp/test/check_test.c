@@ -63,7 +63,7 @@ IN_EACH_STATE(sequence, before_the_window_is_answered_and_dropped)
     cr_assert_eq(wire_dropped(wire, TPA_BASE_DROP_TCP_DUPLICATE), 1);
 }
 
-/* Row 26: two ends that disagree don't go on for ever. */
+/* Two ends that disagree don't go on for ever. */
 WIRE_TEST(sequence, stray_acks_are_answered_now_and_then)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -97,7 +97,7 @@ WIRE_TEST(sequence, overlap_with_the_windows_end_is_trimmed)
     EXPECT(.ack = 1000, .window = 1000);
 }
 
-/* Row 22. */
+/* RFC 5961 section 3: a blind reset has to be exact, and nobody is told what would be. */
 WIRE_TEST(reset, exact_ends_the_connection)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -166,7 +166,7 @@ IN_EACH_STATE(reset, is_exact)
     (void)sent;
 }
 
-/* Row 23. */
+/* RFC 5961 section 4: a blind SYN. */
 IN_EACH_STATE(syn, is_challenged_wherever_it_lies)
 {
     RECEIVE(.flags = TPA_TCP_SYN, .no_ack = true, .seq = received + 5);
@@ -208,7 +208,7 @@ IN_EACH_STATE(ack, missing_is_dropped)
     (void)sent;
 }
 
-/* Row 24, RFC 5961 section 5. */
+/* RFC 5961 section 5: blind data. */
 IN_EACH_STATE(ack, of_what_was_never_sent_is_challenged)
 {
     RECEIVE(.seq = received, .ack = sent + 1, .length = 5);
@@ -235,7 +235,7 @@ WIRE_TEST(ack, old_one_with_data_is_taken)
     EXPECT(.seq = 100, .ack = 10);
 }
 
-/* Row 40. */
+/* RFC 7323 section 5. */
 WIRE_TEST(paws, older_timestamp_is_answered_and_dropped)
 {
     wire->options = WIRE_TIMESTAMPS;
@@ -308,7 +308,7 @@ WIRE_TEST(timestamps, of_out_of_order_segments_are_not_echoed)
     EXPECT(.ack = 1200, .timestamp = wire->peer_timestamp + 9);
 }
 
-/* Row 7: no state is harmed by it, no byte is lost or added. */
+/* No state is harmed by it, no byte is lost or added. */
 WIRE_TEST(urgent, is_in_line)
 {
     static const uint16_t pointers[] = {0, 1, 9, 10, 11, 0xffff};

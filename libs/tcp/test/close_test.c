@@ -150,7 +150,7 @@ WIRE_TEST(fin_wait_2, of_a_closed_connection_ends)
     EXPECT_STATE(TPA_TCP_CLOSED);
 }
 
-/* Row 38. */
+/* What a FIN says holds wherever it arrives. */
 WIRE_TEST(fin, with_data_behind_a_hole)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

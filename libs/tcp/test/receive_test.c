@@ -221,7 +221,7 @@ WIRE_TEST(window, closed_one_lets_acknowledgements_in)
     cr_assert_eq(wire->host.copied, 0);
 }
 
-/* Row 13: accounted at what it pins, and the peer is told. */
+/* Accounted at what it pins, and the peer is told. */
 WIRE_TEST(memory, budget_used_up_drops_and_recovers)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

@@ -298,7 +298,7 @@ WIRE_TEST(sack, timeout_forgets_what_was_reported)
     EXPECT(.seq = 2920, .length = 1460, .retransmission = true);
 }
 
-/* Row 8: blocks that make no sense change nothing. */
+/* Blocks that make no sense change nothing. */
 WIRE_TEST(sack, nonsense_is_ignored)
 {
     wire->options = WIRE_SACK;
@@ -314,7 +314,7 @@ WIRE_TEST(sack, nonsense_is_ignored)
     cr_assert_eq(pipe_of(wire), 5 * 1460);
 }
 
-/* Row 9. */
+/* Blocks without the permission to send them. */
 WIRE_TEST(sack, is_ignored_when_not_agreed)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -343,7 +343,7 @@ WIRE_TEST(newreno, many_duplicates_do_not_open_the_window)
     cr_assert_leq(pipe_of(wire), window_of(wire)->cwnd + 1460);
 }
 
-/* Row 47: after a stall the acknowledgements that waited are seen before the timers. */
+/* After a stall the acknowledgements that waited are seen before the timers. */
 WIRE_TEST(stall, is_no_loss)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

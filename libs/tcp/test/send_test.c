@@ -143,7 +143,7 @@ WIRE_TEST(super_frame, holds_what_the_window_allows)
     EXPECT(.seq = 32120, .length = 7880, .super_frame = true);
 }
 
-/* Row 45. */
+/* One segment is none, one byte more is. */
 WIRE_TEST(super_frame, is_none_at_one_segment)
 {
     wire->host.config.segmentation = true;
@@ -281,7 +281,7 @@ WIRE_TEST(congestion_window, is_restarted_after_idle_time)
     cr_assert_eq(wire_ignore(wire), 10);
 }
 
-/* Rows 29 and 30: cwnd grows by bytes acknowledged, whatever the number of ACKs. */
+/* RFC 3465: cwnd grows by bytes acknowledged, whatever the number of ACKs. */
 WIRE_TEST(congestion_window, does_not_grow_by_ack_division)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

@@ -38,7 +38,7 @@ WIRE_TEST(keepalive, probes_an_idle_peer)
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
 }
 
-/* MUST-29: one lost answer is no end; row 50: a dead peer is. */
+/* MUST-29: one lost answer is no end, a dead peer is. */
 WIRE_TEST(keepalive, gives_up_after_its_probes)
 {
     enter_with_keepalive(wire);
