@@ -42,9 +42,9 @@ static void *accepted_by(const char *server)
     return info.data;
 }
 
-static int listens_with(const char *local, void *data)
+static int listens_with(const char *local, const char *data)
 {
-    struct tpa_sock_opts opts = {.data = data};
+    struct tpa_sock_opts opts = {.data = (void *)(uintptr_t)data};
 
     world_enter(&world.server, 0);
     return tpa_listen_on(local, WORLD_PORT, &opts);
