@@ -92,6 +92,7 @@ tool 0 st "$SID"
 says 'state: '
 sleep 0.3
 tool 0 mem -j
-says_json 'all(m["used"] == 0 for m in j["memory"] if m["name"] in ("receive budget", "send budget"))'
+says_json 'all(m["used"] == 0 for m in j["memory"]
+               if m["name"] in ("receive budget", "send budget"))'
 
 verdict

@@ -17,7 +17,8 @@ export TPA_CFG='net { name = loop; ip = 10.77.0.1/24; ip6 = fd77::1/64; } mem { 
 
 tool 0 --help
 says "sk .*socks"
-for sub in sk ss st worker mem cfg neigh port pktfuzz capture route address link list run version; do
+for sub in sk ss st worker mem cfg neigh port pktfuzz capture route address link list run \
+    version; do
     tool 0 $sub --help
     says "^usage: tpa $sub"
 done
