@@ -123,7 +123,7 @@ static void *server_main(void *parameter)
 {
     struct thread *thread = parameter;
     struct tpa_worker *worker = worker_start(thread);
-    bool first = pthread_barrier_wait(&all_ready) == PTHREAD_BARRIER_SERIAL_THREAD;
+    bool first = pthread_barrier_wait(&all_ready) != 0; /* PTHREAD_BARRIER_SERIAL_THREAD */
     struct loop_idle idle = {0};
 
     if (worker == NULL)

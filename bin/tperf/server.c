@@ -44,6 +44,7 @@ static void runnable_set(struct tperf_peer *peer, bool runnable)
         TAILQ_INSERT_TAIL(&peer->server->runnable, peer, link);
     else if (!runnable && peer->runnable)
         TAILQ_REMOVE(&peer->server->runnable, peer, link);
+    peer->server->runnable_count += (uint32_t)runnable - (uint32_t)peer->runnable;
     peer->runnable = runnable;
 }
 
@@ -242,15 +243,15 @@ static void peer_run(struct tperf_peer *peer)
 /* Each of those that are runnable now, once. */
 static bool runnable_run(struct tperf_server *server)
 {
-    struct tperf_peer *last = TAILQ_LAST(&server->runnable, tperf_peers);
-    struct tperf_peer *peer = NULL;
+    uint32_t count = server->runnable_count;
 
-    while (last != NULL && peer != last) {
-        peer = TAILQ_FIRST(&server->runnable);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tperf_peer *peer = TAILQ_FIRST(&server->runnable);
+
         runnable_set(peer, false);
         peer_run(peer);
     }
-    return last != NULL;
+    return count > 0;
 }
 
 bool tperf_server_round(struct tperf_server *server)

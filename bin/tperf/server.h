@@ -15,6 +15,7 @@ struct tperf_peer; /* one connection */
 struct tperf_server {
     struct tpa_worker *worker;
     TAILQ_HEAD(tperf_peers, tperf_peer) runnable; /* have more to do without an event */
+    uint32_t runnable_count;
     uint64_t acknowledged;
     uint64_t connections;
     uint64_t bytes; /* received */
