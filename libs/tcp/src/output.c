@@ -2,6 +2,8 @@
  * What a connection sends when it is its turn, and how much: RFC 9293 3.8.6 (windows, SWS
  * avoidance, Nagle), RFC 6675 section 5 (what recovery sends first).
  */
+#include <assert.h>
+
 #include "emit.h"
 
 enum outcome {
@@ -44,6 +46,7 @@ static uint32_t whole_segments(const struct tpa_tcp_worker *worker,
 {
     uint32_t mss = connection->window.mss;
 
+    assert(mss != 0); /* struct tpa_tcp_window */
     if (!worker->config->segmentation || length < 2 * mss)
         return length < mss ? 0 : mss;
     length = TPA_BASE_MIN(length, worker->config->tso_length_max);

@@ -235,9 +235,9 @@ Test(segment, odd_options)
     };
 
     for (size_t row = 0; row < TPA_BASE_ARRAY_SIZE(rows); row++) {
-        for (uint8_t flags = TPA_TCP_SYN; flags <= TPA_TCP_ACK; flags <<= 3) {
+        for (unsigned int flags = TPA_TCP_SYN; flags <= TPA_TCP_ACK; flags <<= 3) {
             struct tpa_tcp_segment segment;
-            struct bytes bytes = with_options(rows[row].byte, rows[row].length, flags, 0);
+            struct bytes bytes = with_options(rows[row].byte, rows[row].length, (uint8_t)flags, 0);
 
             cr_assert_eq(parse(&bytes, &segment), rows[row].refused ? -TPA_BASE_DROP_TCP_OPTION : 0,
                          "%s", rows[row].what);

@@ -85,7 +85,7 @@ void wire_no_quick_acks(struct wire *wire);
 void wire_receive(struct wire *wire, struct wire_segment segment);
 /* Although there is something that was sent and not expected yet: it is still on its way out. */
 void wire_receive_anyway(struct wire *wire, struct wire_segment segment);
-void wire_expect(struct wire *wire, struct wire_segment segment);
+void wire_expect(struct wire *wire, struct wire_segment expected);
 void wire_expect_nothing(struct wire *wire, const char *file, int line);
 /* Lets time pass, timer by timer. */
 void wire_wait(struct wire *wire, uint64_t duration);
