@@ -113,6 +113,7 @@ static int worker_init(struct tpa_worker *worker, uint64_t now)
     int error;
 
     worker->now = now;
+    worker->link_due = worker->index == 0 ? now : UINT64_MAX;
     worker->listeners_generation = atomic_load(&instance->listeners.generation);
     tpa_base_list_init(&worker->accept_queue);
     tpa_base_list_init(&worker->embryos);
@@ -234,6 +235,16 @@ void tpa_api_completions_run(struct tpa_worker *worker)
     }
 }
 
+static void links_look(struct tpa_worker *worker)
+{
+    struct tpa_api_instance *instance = worker->instance;
+    struct tpa_netdev_link link;
+
+    for (uint32_t i = 0; i < instance->port_count; i++)
+        tpa_netdev_link(instance->ports[i].device, &link);
+    worker->link_due = worker->now + TPA_API_LINK_INTERVAL;
+}
+
 void tpa_api_worker_step(struct tpa_worker *worker, uint64_t now)
 {
     worker->now = now;
@@ -248,6 +259,8 @@ void tpa_api_worker_step(struct tpa_worker *worker, uint64_t now)
     /* Not before: a connection that enters TIME-WAIT has an acknowledgement to send first. */
     tpa_api_signals_process(worker);
     tpa_api_completions_run(worker);
+    if (TPA_BASE_UNLIKELY(now >= worker->link_due))
+        links_look(worker);
     if (TPA_BASE_UNLIKELY(now >= worker->export_due))
         tpa_api_export_tick(worker, now);
     tpa_mem_rcu_quiescent();

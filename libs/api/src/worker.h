@@ -31,11 +31,14 @@ enum {
     TPA_API_RELEASE_SIZE = 16384,
     /* Records of TIME-WAIT forgotten in one step: some microseconds. */
     TPA_API_TIME_WAIT_BUDGET = 256,
+    /* How often a port's link is looked at, in ns: some drivers find their peer only then. */
+    TPA_API_LINK_INTERVAL = 1000 * 1000 * 1000,
 };
 
 struct tpa_worker {
     struct tpa_api_instance *instance;
     uint64_t now;        /* of the last step, ns */
+    uint64_t link_due;   /* when the ports' links are looked at; UINT64_MAX = not by this worker */
     uint64_t export_due; /* when the export wants a moment of it; UINT64_MAX = never */
     uint32_t index;
     uint32_t listeners_generation; /* up to which closed listeners were purged */
