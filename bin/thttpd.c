@@ -387,7 +387,7 @@ static void *worker_main(void *parameter)
 {
     struct server *server = parameter;
     struct tpa_worker *worker = tpa_worker_init();
-    bool first = pthread_barrier_wait(&all_ready) == PTHREAD_BARRIER_SERIAL_THREAD;
+    bool first = pthread_barrier_wait(&all_ready) != 0;
 
     if (worker == NULL) {
         fprintf(stderr, "thttpd: no worker: %s\n", strerror(errno));

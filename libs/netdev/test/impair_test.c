@@ -488,7 +488,7 @@ static atomic_uint changes;
 static void *change(void *context)
 {
     while (atomic_load(&changing)) {
-        set(TPA_NETDEV_TX, "drop=10% delay=1us jitter=5us rate=1G");
+        set(TPA_NETDEV_TX, "drop=10% delay=1us jitter=5us rate=1G queue=100");
         set(TPA_NETDEV_TX, "reorder=10% depth=2 dup=5%");
         set(TPA_NETDEV_TX, "off");
         atomic_fetch_add(&changes, 1);
