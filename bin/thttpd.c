@@ -40,7 +40,7 @@ struct connection {
     struct server *server;
     int sid;
     uint32_t references; /* the connection itself, and each write on its way */
-    bool last; /* closed after the answer that is under way */
+    bool last;           /* closed after the answer that is under way */
     char request[REQUEST_SIZE];
     size_t request_length;
     char head[512];
