@@ -165,8 +165,8 @@ static void option_set(int fd, int level, int option)
 
 static int local_port_bind(int fd, sa_family_t family, uint16_t port)
 {
-    struct sockaddr_storage address;
-    socklen_t size;
+    struct sockaddr_storage address = {0};
+    socklen_t size = 0;
 
     if (port == 0)
         return 0;
@@ -322,7 +322,7 @@ static uint16_t address_read(const struct sockaddr_storage *address, struct tpa_
 int tpa_sock_info_get(int sid, struct tpa_sock_info *info)
 {
     struct kernel_sock *sock = kernel_sock_find(sid);
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
 
     if (sock == NULL || info == NULL) {

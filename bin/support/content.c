@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -127,7 +128,7 @@ static struct content_file *file_add(struct content *content, const char *path, 
         memset(file, 0, sizeof(*file));
         return NULL;
     }
-    strcpy(file->path, path);
+    snprintf(file->path, sizeof(file->path), "%s", path);
     file->changed = status->st_mtim;
     content->bytes += file->mapped;
     return file;

@@ -71,7 +71,7 @@ Test(placement, follows_the_ports_steering_where_it_is_known)
     struct tpa_tcp_tuple tuple = tuple_of(1);
 
     memcpy(steering.key, tpa_base_toeplitz_default_key, TPA_BASE_TOEPLITZ_KEY_SIZE);
-    for (uint16_t i = 0; i < WORKERS; i++)
+    for (int i = 0; i < WORKERS; i++)
         steering.reta[i] = 2;
     cr_assert_eq(tpa_api_placement_init(&steered, WORKERS, &steering), TPA_OK);
     cr_assert_eq(tpa_api_placement_natural(&steered, &tuple, 0), 2);

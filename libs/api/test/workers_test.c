@@ -142,7 +142,7 @@ EACH_KIND(workers, fixed_local_ports_work_at_any_worker)
     world_begin(kind);
     introduce();
     listen_at(0, true);
-    for (uint16_t i = 0; i < COUNT; i++) {
+    for (int i = 0; i < COUNT; i++) {
         struct tpa_sock_opts opts = {.local_port = (uint16_t)(2000 + i)};
         struct world_pair pair = connection(i, &opts, &worker);
 

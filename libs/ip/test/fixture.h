@@ -101,7 +101,7 @@ struct rte_mbuf *packet(struct host *host, const struct spec *spec);
 
 /* Hands a packet to the host: how many TCP packets came out (in host->tcp). */
 uint16_t receive(struct host *host, const struct spec *spec);
-uint16_t receive_packet(struct host *host, struct rte_mbuf *packet);
+uint16_t receive_packet(struct host *host, struct rte_mbuf *received);
 uint16_t receive_bytes(struct host *host, const uint8_t *bytes, uint32_t length);
 void free_tcp(struct host *host);
 /* Receives a packet that must be dropped for this reason, and nothing is sent. */

@@ -390,11 +390,11 @@ Test(icmp, quotes_that_are_not_about_us)
         spec = icmp_spec(&families[f], message, length);
         expect_dropped(&host, &spec, TPA_BASE_DROP_ICMP_NO_MATCH);
 
-        length = build_error(message, &families[f], type, 0, 0);
+        (void)build_error(message, &families[f], type, 0, 0);
         message[protocol_at] = TPA_IP_PROTOCOL_UDP;
         expect_dropped(&host, &spec, TPA_BASE_DROP_ICMP_NO_MATCH);
 
-        length = build_error(message, &families[f], type, 0, 0);
+        (void)build_error(message, &families[f], type, 0, 0);
         message[8] = 0x99;
         expect_dropped(&host, &spec, TPA_BASE_DROP_ICMP_MALFORMED);
 

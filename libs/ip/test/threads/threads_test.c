@@ -225,8 +225,8 @@ int main(void)
     pthread_t threads[WORKERS], changer;
 
     make_stack();
-    for (uint8_t i = 0; i < WORKERS; i++) {
-        runners[i].number = i;
+    for (int i = 0; i < WORKERS; i++) {
+        runners[i].number = (uint8_t)i;
         require(pthread_create(&threads[i], NULL, run_worker, &runners[i]) == 0, "thread");
     }
     require(pthread_create(&changer, NULL, change_tables, NULL) == 0, "thread");
