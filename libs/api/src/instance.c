@@ -77,15 +77,15 @@ static int budgets_set(struct tpa_api_instance *instance,
     uint64_t reserved =
         (uint64_t)PACKETS_RESERVED * (config->port_count + 1) * config->worker_count / 2;
     uint64_t packet_bytes = tpa_mem_pool_buffer_size(config->pool);
+    uint64_t needed = reserved + (uint64_t)BUDGET_PACKETS_MIN * config->worker_count;
     uint64_t share;
 
-    if (packets < reserved + (uint64_t)BUDGET_PACKETS_MIN * config->worker_count) {
-        snprintf(
-            reason, TPA_API_REASON_SIZE,
-            "%llu packet buffers are too few for %u workers and %u ports: at least %llu "
-            "(dpdk.mbuf_mem_size)",
-            (unsigned long long)packets, config->worker_count, config->port_count,
-            (unsigned long long)(reserved + (uint64_t)BUDGET_PACKETS_MIN * config->worker_count));
+    if (packets < needed) {
+        snprintf(reason, TPA_API_REASON_SIZE,
+                 "%llu packet buffers are too few for %u workers and %u ports: at least %llu "
+                 "(dpdk.mbuf_mem_size)",
+                 (unsigned long long)packets, config->worker_count, config->port_count,
+                 (unsigned long long)needed);
         return TPA_EINVAL;
     }
     share = (packets - reserved) * packet_bytes / config->worker_count;

@@ -2,13 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <tpa/base/error.h>
 
 #include "placement.h"
-
-#define TABLE_BYTES (TPA_API_LOCAL_PORTS * sizeof(_Atomic(struct tpa_api_listener *)))
 
 static void lock(struct tpa_api_listeners *listeners)
 {
@@ -23,14 +20,9 @@ static void unlock(struct tpa_api_listeners *listeners)
 
 int tpa_api_listeners_init(struct tpa_api_listeners *listeners)
 {
-    void *memory = mmap(NULL, TABLE_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
     memset(listeners, 0, sizeof(*listeners));
-    if (memory == MAP_FAILED)
-        return TPA_ENOMEM;
-    listeners->by_port = memory;
-    return TPA_OK;
+    listeners->by_port = calloc(TPA_API_LOCAL_PORTS, sizeof(*listeners->by_port));
+    return listeners->by_port == NULL ? TPA_ENOMEM : TPA_OK;
 }
 
 static void free_chain(struct tpa_api_listener *listener)
@@ -55,7 +47,7 @@ void tpa_api_listeners_fini(struct tpa_api_listeners *listeners)
         listeners->closed = listener->next_closed;
         free(listener);
     }
-    munmap((void *)(uintptr_t)listeners->by_port, TABLE_BYTES);
+    free((void *)(uintptr_t)listeners->by_port);
     listeners->by_port = NULL;
 }
 

@@ -141,7 +141,7 @@ static void limit_source(struct tpa_ip_worker *worker, const struct tpa_base_add
         if (count++ == 0)
             oldest = reassembly;
     }
-    if (count >= worker->stack->limits.fragments_per_source)
+    if (oldest != NULL && count >= worker->stack->limits.fragments_per_source)
         evict(worker, oldest, TPA_BASE_DROP_FRAGMENT_SOURCE_LIMIT);
 }
 

@@ -16,7 +16,7 @@ int tpa_ip_neighbour_table_init(struct tpa_ip_neighbour_table *table, uint32_t l
 {
     uint32_t bucket_count = (uint32_t)tpa_base_bits_next_power_of_two(limit);
 
-    table->buckets = calloc(bucket_count, sizeof(table->buckets[0]));
+    table->buckets = calloc(bucket_count, sizeof(void *));
     if (table->buckets == NULL)
         return TPA_ENOMEM;
     table->bucket_mask = bucket_count - 1;

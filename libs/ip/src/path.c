@@ -17,7 +17,7 @@ int tpa_ip_path_cache_init(struct tpa_ip_path_cache *cache, uint32_t limit,
 {
     uint32_t bucket_count = (uint32_t)tpa_base_bits_next_power_of_two(limit);
 
-    cache->buckets = calloc(bucket_count, sizeof(cache->buckets[0]));
+    cache->buckets = calloc(bucket_count, sizeof(void *));
     if (cache->buckets == NULL)
         return TPA_ENOMEM;
     cache->bucket_mask = bucket_count - 1;

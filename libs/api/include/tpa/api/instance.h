@@ -86,7 +86,7 @@ void tpa_api_instance_config_default(struct tpa_api_instance_config *config);
  * what to do, and nothing is kept.
  */
 int tpa_api_instance_create(const struct tpa_api_instance_config *config,
-                            struct tpa_api_instance **instance, char reason[TPA_API_REASON_SIZE]);
+                            struct tpa_api_instance **created, char reason[TPA_API_REASON_SIZE]);
 
 /*
  * Ends it: connections are dropped without a word, completions run, ports are closed. Workers must
