@@ -254,21 +254,28 @@ static void receive_frames(struct tpa_worker *worker, uint8_t interface, struct 
     receive_segments(worker, packets, count);
 }
 
-static void receive_ports(struct tpa_worker *worker)
+/* A burst that isn't full tells that the ring was empty. */
+static void receive_port(struct tpa_worker *worker, const struct tpa_api_port *port)
 {
-    struct tpa_api_instance *instance = worker->instance;
     struct rte_mbuf *frames[TPA_API_BURST];
+    uint16_t count = TPA_API_BURST;
 
-    for (uint32_t i = 0; i < instance->port_count; i++) {
-        struct tpa_api_port *port = &instance->ports[i];
-        uint16_t count;
-
-        if (worker->index >= port->queue_count)
-            continue;
+    for (uint32_t taken = 0; count == TPA_API_BURST && taken < TPA_API_STEP_PACKETS;
+         taken += TPA_API_BURST) {
         count = tpa_netdev_rx_burst(port->device, (uint16_t)worker->index, frames, TPA_API_BURST,
                                     worker->now);
         if (count > 0)
             receive_frames(worker, port->interface, frames, count);
+    }
+}
+
+static void receive_ports(struct tpa_worker *worker)
+{
+    struct tpa_api_instance *instance = worker->instance;
+
+    for (uint32_t i = 0; i < instance->port_count; i++) {
+        if (worker->index < instance->ports[i].queue_count)
+            receive_port(worker, &instance->ports[i]);
     }
 }
 
@@ -353,7 +360,7 @@ static void receive_error_message(struct tpa_worker *worker, struct rte_mbuf *me
     tpa_mem_packet_free(message);
 }
 
-static void receive_inbox(struct tpa_worker *worker)
+static unsigned int receive_inbox_burst(struct tpa_worker *worker)
 {
     struct rte_mbuf *packets[TPA_API_BURST];
     unsigned int count = tpa_mem_ring_pop(&worker->inbox, (void **)packets, TPA_API_BURST);
@@ -367,6 +374,15 @@ static void receive_inbox(struct tpa_worker *worker)
             packets[segments++] = packets[i];
     }
     receive_segments(worker, packets, segments);
+    return count;
+}
+
+static void receive_inbox(struct tpa_worker *worker)
+{
+    for (uint32_t taken = 0; taken < TPA_API_STEP_PACKETS; taken += TPA_API_BURST) {
+        if (receive_inbox_burst(worker) < TPA_API_BURST)
+            return;
+    }
 }
 
 void tpa_api_receive(struct tpa_worker *worker)

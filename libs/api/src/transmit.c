@@ -5,12 +5,6 @@
 
 #include "worker.h"
 
-enum {
-    /* Segments made in one step at the most: a worker must come back to receive acknowledgements.
-     */
-    STEP_SEGMENTS_MAX = 4 * TPA_API_BURST,
-};
-
 /* Frames that are sent by another worker, which owns the port's queue. */
 static uint16_t send_by_owner(struct tpa_worker *worker, struct tpa_api_port *port,
                               struct rte_mbuf **frames, uint16_t count)
@@ -109,15 +103,14 @@ static void flush_ports(struct tpa_worker *worker)
 void tpa_api_transmit(struct tpa_worker *worker)
 {
     struct rte_mbuf *packets[TPA_API_BURST];
-    uint32_t made = 0;
+    uint32_t segments = TPA_API_STEP_PACKETS;
+    uint16_t count;
 
     flush_ports(worker);
-    while (send_all(worker) && made < STEP_SEGMENTS_MAX) {
-        uint16_t count = tpa_tcp_output(&worker->tcp, packets, TPA_API_BURST, worker->now);
-
+    while (send_all(worker)) {
+        count = tpa_tcp_output(&worker->tcp, packets, TPA_API_BURST, &segments, worker->now);
         if (count == 0)
             return;
         hand_to_ip(worker, packets, count);
-        made += count;
     }
 }

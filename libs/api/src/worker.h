@@ -24,6 +24,13 @@
 
 enum {
     TPA_API_BURST = TPA_NETDEV_BURST_MAX,
+    /*
+     * Packets taken from a port in one step at the most, and segments (super-frames cut) made in
+     * one. It is the same number, as each segment has at most one acknowledgement: what a step
+     * sends can't fill the receive ring faster than the next steps empty it, and what else comes in
+     * doesn't wait behind acknowledgements.
+     */
+    TPA_API_STEP_PACKETS = 4 * TPA_API_BURST,
     /* Packets that wait at a worker for what others hand to it; beyond it they are dropped and
      * counted. */
     TPA_API_INBOX_SIZE = 4096,

@@ -75,6 +75,15 @@ static bool has_payload(const struct rte_mbuf *packet)
     return length > header + (uint32_t)(ip[header + 12] >> 4) * 4;
 }
 
+static uint32_t segments_of(const struct rte_mbuf *packet)
+{
+    uint32_t headers = packet->l2_len + packet->l3_len + packet->l4_len;
+
+    if ((packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)
+        return 1;
+    return (tpa_mem_packet_length(packet) - headers + packet->tso_segsz - 1) / packet->tso_segsz;
+}
+
 static void frame_record(struct test_wire *wire, const struct rte_mbuf *packet)
 {
     uint32_t length = tpa_mem_packet_segment_length(packet);
@@ -82,6 +91,7 @@ static void frame_record(struct test_wire *wire, const struct rte_mbuf *packet)
     wire->frame_length = length < TEST_WIRE_FRAME_MAX ? length : TEST_WIRE_FRAME_MAX;
     memcpy(wire->frame, tpa_mem_packet_data(packet), wire->frame_length);
     wire->sent++;
+    wire->sent_segments += segments_of(packet);
 }
 
 /* True: the packet was lost on the way. */

@@ -39,7 +39,8 @@ struct test_wire {
     uint32_t lose_payload; /* so many of the next frames with TCP payload are lost */
 
     /* For the test to read. */
-    uint64_t sent;
+    uint64_t sent;                      /* frames */
+    uint64_t sent_segments;             /* the same, super-frames cut */
     uint8_t frame[TEST_WIRE_FRAME_MAX]; /* the last frame sent, its first bytes */
     uint32_t frame_length;
 };

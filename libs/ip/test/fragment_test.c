@@ -104,6 +104,15 @@ static void expect_cut_dropped(struct host *host, const struct datagram *datagra
                  drops(host, reason) - before);
 }
 
+static void expect_held(struct host *host, const struct spec *spec)
+{
+    struct tpa_base_drop_counters before = host->drops;
+
+    cr_assert_eq(receive(host, spec), 0);
+    for (int i = 0; i < TPA_BASE_DROP_COUNT; i++)
+        cr_assert_eq(drops(host, i), tpa_base_drop_get(&before, i), "%s", tpa_base_drop_name(i));
+}
+
 static void expect_delivered(struct host *host, const struct datagram *datagram)
 {
     const struct rte_mbuf *delivered = host->tcp[0];
@@ -386,6 +395,31 @@ Test(fragment, fragments_that_make_no_sense)
         }
     }
     cr_assert_eq(tpa_ip_next_deadline(host.worker), UINT64_MAX, "nothing is held");
+    host_end(&host);
+}
+
+Test(fragment, the_longest_datagram_there_can_be)
+{
+    static uint8_t bytes[8];
+    struct host host;
+
+    host_begin(&host);
+    for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+        /* with its header IPv4's may have 65,535 bytes, without it IPv6's */
+        struct cut cut = {.offset = ipv6 ? 65528 : 65512, .length = ipv6 ? 7 : 3};
+        struct datagram *datagram = make_datagram(ipv6, TPA_IP_PROTOCOL_TCP, 60);
+        uint8_t header[8];
+        struct spec spec = cut_spec(datagram, &cut, header);
+
+        spec.payload = bytes;
+        expect_held(&host, &spec);
+        spec.payload_length++;
+        spec.identification = 1;
+        header[7] = 1;
+        receive(&host, &spec);
+        cr_assert_eq(drops(&host, TPA_BASE_DROP_FRAGMENT_TOO_BIG), ipv6 + 1u);
+        discard_sent(&host);
+    }
     host_end(&host);
 }
 

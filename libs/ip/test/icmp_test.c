@@ -68,6 +68,21 @@ Test(icmp, an_echo_request_is_answered_with_its_data)
     host_end(&host);
 }
 
+Test(icmp, an_echo_reply_has_the_traffic_class_but_no_congestion_marks)
+{
+    struct host host;
+    uint8_t message[64];
+    struct spec spec = icmp_spec(&families[0], message, icmp_echo(message, false, 8));
+    struct sent sent;
+
+    host_begin(&host);
+    spec.traffic_class = 0xab;
+    receive(&host, &spec);
+    cr_assert(take_sent(&host, &sent));
+    cr_assert_eq(sent.bytes[15], 0xa8);
+    host_end(&host);
+}
+
 Test(icmp, an_echo_request_with_ip_options_is_answered_without)
 {
     static const uint8_t record_route[8] = {7, 7, 4, 0, 0, 0, 0, 0};

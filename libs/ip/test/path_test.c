@@ -273,6 +273,27 @@ Test(path, the_cache_is_bounded_and_what_was_idle_longest_goes)
     host_end(&host);
 }
 
+Test(path, what_is_in_use_again_does_not_go)
+{
+    struct tpa_ip_limits limits = {.paths = 2};
+    struct tpa_ip_path *first, *second;
+    struct host host;
+
+    host_begin_with(&host, &limits);
+    first = get_path(&host, "10.0.0.10");
+    tpa_ip_path_put(host.worker, first);
+    second = get_path(&host, "10.0.0.11");
+    tpa_ip_path_put(host.worker, second);
+    cr_assert_eq(get_path(&host, "10.0.0.10"), first, "the one that was idle longest");
+
+    cr_assert_eq(path_error(&host, NULL, "10.0.0.12"), 0);
+    cr_assert_eq(path_error(&host, NULL, "10.0.0.13"), 0);
+    cr_assert_eq(get_path(&host, "10.0.0.10"), first);
+    tpa_ip_path_put(host.worker, first);
+    tpa_ip_path_put(host.worker, first);
+    host_end(&host);
+}
+
 Test(path, an_mtu_that_changes)
 {
     struct tpa_ip_path *path;

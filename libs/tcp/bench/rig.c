@@ -93,11 +93,18 @@ static void drain(struct end *end)
         ;
 }
 
+static uint16_t output(struct end *end, struct rte_mbuf **packets, uint16_t max)
+{
+    uint32_t segments = UINT32_MAX;
+
+    return tpa_tcp_output(&end->worker, packets, max, &segments, now);
+}
+
 /* What `from` has to send arrives at `to`. Returns packets. */
 static unsigned int pass(struct end *from, struct end *to)
 {
     struct rte_mbuf *packets[BURST];
-    uint16_t count = tpa_tcp_output(&from->worker, packets, BURST, now);
+    uint16_t count = output(from, packets, BURST);
 
     for (uint16_t i = 0; i < count; i++)
         receive(to, packets[i]);
@@ -202,7 +209,7 @@ static double input_burst(bool parse, bool read)
     }
     if (read)
         check(read_all(&server) == BURST, "read");
-    count = tpa_tcp_output(&server.worker, answers, BURST, now);
+    count = output(&server, answers, BURST);
     seconds = seconds_since(began);
     check(count == 1, "one answer");
     tpa_mem_packet_free(answers[0]);
@@ -291,9 +298,8 @@ double rig_acknowledgements(unsigned int bursts)
         now += 10000;
         config.segmentation = false;
         write_piece(&client, BURST * mss, true);
-        count = tpa_tcp_output(&client.worker, packets, BURST, now);
-        count = (uint16_t)(count + tpa_tcp_output(&client.worker, packets + count,
-                                                  (uint16_t)(BURST - count), now));
+        count = output(&client, packets, BURST);
+        count = (uint16_t)(count + output(&client, packets + count, (uint16_t)(BURST - count)));
         check(count == BURST, "burst");
         tpa_mem_packet_free_burst(packets, count);
         config.segmentation = true;
@@ -316,7 +322,7 @@ double rig_output(unsigned int bursts, uint32_t length, bool zero_copy)
         began = tpa_base_clock_monotonic();
         write_piece(&client, BURST * length, zero_copy);
         do {
-            more = tpa_tcp_output(&client.worker, packets + count, (uint16_t)(BURST - count), now);
+            more = output(&client, packets + count, (uint16_t)(BURST - count));
             count = (uint16_t)(count + more);
         } while (more != 0 && count < BURST);
         seconds += seconds_since(began);

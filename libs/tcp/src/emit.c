@@ -1,5 +1,12 @@
 #include "emit.h"
 
+static uint32_t segments_on_wire(const struct rte_mbuf *packet, uint32_t length)
+{
+    if ((packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)
+        return 1;
+    return (length + packet->tso_segsz - 1) / packet->tso_segsz;
+}
+
 static void add(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                 struct rte_mbuf *packet, const struct tpa_tcp_header *header, uint32_t length)
 {
@@ -11,6 +18,7 @@ static void add(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connecti
         .ttl = burst->worker->config->ttl,
     };
     burst->packets[burst->count++] = packet;
+    burst->segments -= TPA_BASE_MIN(burst->segments, segments_on_wire(packet, length));
     burst->worker->counters.segments_out++;
     tpa_base_trace_write(connection->trace, burst->now, TPA_BASE_TRACE_SEGMENT_OUT,
                          TPA_BASE_TRACE_SEGMENT(header->flags, length), header->seq, header->ack,

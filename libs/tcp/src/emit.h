@@ -13,12 +13,13 @@ struct tpa_tcp_burst {
     struct rte_mbuf **packets;
     uint16_t count;
     uint16_t max;
+    uint32_t segments; /* that may still be made, as on the wire */
     uint64_t now;
 };
 
 static inline bool tpa_tcp_burst_is_full(const struct tpa_tcp_burst *burst)
 {
-    return burst->count == burst->max;
+    return burst->count == burst->max || burst->segments == 0;
 }
 
 /* SYN, or in SYN-RECEIVED SYN-ACK. */

@@ -17,6 +17,11 @@ static bool has_flag(const struct tpa_tcp_connection *connection, uint32_t flag)
     return (connection->flags & flag) != 0;
 }
 
+static bool turn_is_over(const struct tpa_tcp_burst *burst, uint16_t turn)
+{
+    return burst->count >= turn || burst->segments == 0;
+}
+
 /* Numbers that the peer's window has room for from `sequence` on. */
 static uint32_t window_room(const struct tpa_tcp_connection *connection, uint32_t sequence)
 {
@@ -122,7 +127,7 @@ static enum outcome send_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connect
 
         if (length == 0)
             break;
-        if (burst->count >= turn)
+        if (turn_is_over(burst, turn))
             return OUTCOME_MORE;
         if (tpa_tcp_emit_new(burst, connection, length) == 0)
             return OUTCOME_STARVED;
@@ -149,7 +154,7 @@ static enum outcome send_lost(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
             break;
         if (length > congestion_room(connection) && !has_flag(connection, TPA_TCP_SEND_FIRST_LOST))
             break;
-        if (burst->count >= turn)
+        if (turn_is_over(burst, turn))
             return OUTCOME_MORE;
         if (tpa_tcp_emit_again(burst, connection, start, length) == 0)
             return OUTCOME_STARVED;
@@ -174,7 +179,7 @@ static enum outcome send_probe(struct tpa_tcp_burst *burst, struct tpa_tcp_conne
     bool waits = tpa_tcp_outstanding(connection) != 0 || tpa_tcp_unsent(connection) != 0;
 
     if (waits && connection->snd_wnd == 0) {
-        if (burst->count >= turn)
+        if (turn_is_over(burst, turn))
             return OUTCOME_MORE;
         if (emit_octet(burst, connection) == 0)
             return OUTCOME_STARVED;
@@ -191,7 +196,7 @@ static enum outcome send_acks(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
                               uint16_t turn)
 {
     do {
-        if (burst->count >= turn)
+        if (turn_is_over(burst, turn))
             return OUTCOME_MORE;
         if (!tpa_tcp_emit_ack(burst, connection, connection->flight.nxt))
             return OUTCOME_STARVED;
@@ -204,7 +209,7 @@ static enum outcome send_acks(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
 static enum outcome send_keepalive(struct tpa_tcp_burst *burst,
                                    struct tpa_tcp_connection *connection, uint16_t turn)
 {
-    if (burst->count >= turn)
+    if (turn_is_over(burst, turn))
         return OUTCOME_MORE;
     if (!tpa_tcp_emit_ack(burst, connection, connection->flight.nxt - 1))
         return OUTCOME_STARVED;
@@ -285,7 +290,7 @@ static enum outcome send_handshake(struct tpa_tcp_burst *burst,
         connection->flags &= ~TPA_TCP_SEND_RESET_REPLY;
     }
     if (has_flag(connection, TPA_TCP_SEND_SYN)) {
-        if (burst->count >= turn)
+        if (turn_is_over(burst, turn))
             return OUTCOME_MORE;
         if (!tpa_tcp_emit_syn(burst, connection))
             return OUTCOME_STARVED;
@@ -330,9 +335,9 @@ static enum outcome take_turn(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
 }
 
 uint16_t tpa_tcp_output(struct tpa_tcp_worker *worker, struct rte_mbuf **packets, uint16_t max,
-                        uint64_t now)
+                        uint32_t *segments, uint64_t now)
 {
-    struct tpa_tcp_burst burst = {worker, packets, 0, max, now};
+    struct tpa_tcp_burst burst = {worker, packets, 0, max, *segments, now};
     struct tpa_base_list starved;
 
     tpa_base_list_init(&starved);
@@ -354,5 +359,6 @@ uint16_t tpa_tcp_output(struct tpa_tcp_worker *worker, struct rte_mbuf **packets
         }
     }
     tpa_base_list_splice_front(&worker->output, &starved);
+    *segments = burst.segments;
     return burst.count;
 }

@@ -124,13 +124,14 @@ bool host_input(struct host *host, struct rte_mbuf *packet, uint64_t now)
 
 unsigned int host_step(struct host *host, struct rte_mbuf **packets, unsigned int max, uint64_t now)
 {
+    uint32_t segments = UINT32_MAX;
     unsigned int total = 0;
     uint16_t count;
 
     tpa_tcp_expire(&host->worker, now);
     do {
         count = tpa_tcp_output(&host->worker, packets + total,
-                               (uint16_t)TPA_BASE_MIN(max - total, HOST_BURST), now);
+                               (uint16_t)TPA_BASE_MIN(max - total, HOST_BURST), &segments, now);
         total += count;
     } while (count > 0 && total < max);
     drain_signals(host);

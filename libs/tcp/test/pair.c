@@ -186,16 +186,29 @@ static void step_host(struct pair *pair, unsigned int i)
         transmit(pair, i, packets[k]);
 }
 
+/* Changes whenever something was sent, written, read or completed. */
+static uint64_t activity(const struct pair *pair)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < 2; i++) {
+        const struct host *host = &pair->hosts[i];
+
+        sum += pair->sent[i] + host->written + host->read - host->shared - host->copied;
+    }
+    return sum;
+}
+
 /* Applications act on what a step did: until nobody has anything to do at this time. */
 static void settle(struct pair *pair)
 {
-    unsigned int sent;
+    uint64_t before;
 
     do {
-        sent = pair->sent[0] + pair->sent[1];
+        before = activity(pair);
         step_host(pair, 0);
         step_host(pair, 1);
-    } while (sent != pair->sent[0] + pair->sent[1]);
+    } while (before != activity(pair));
 }
 
 static uint64_t next_event(const struct pair *pair)
@@ -258,10 +271,11 @@ bool pair_transfer(struct pair *pair, uint64_t duration)
 
 void pair_close(struct pair *pair)
 {
-    host_stop(&pair->hosts[0]);
-    host_stop(&pair->hosts[1]);
+    /* What is still on its way out keeps the memory that it was written from. */
     for (unsigned int i = 0; i < pair->wire_count; i++)
         tpa_mem_packet_free(pair->wire[i].packet);
+    host_stop(&pair->hosts[0]);
+    host_stop(&pair->hosts[1]);
     tpa_test_pool_expect_idle(pair->pool);
     tpa_test_pool_expect_idle(pair->wire_pool);
     cr_assert_eq(stream_chunks, 0);

@@ -191,6 +191,39 @@ WIRE_TEST(fin, travels_with_the_last_data)
     EXPECT(.flags = TPA_TCP_FIN, .seq = 0, .length = 4000, .super_frame = true);
 }
 
+/* So that a worker comes back to receive before it has sent more than it can have answers to. */
+WIRE_TEST(send, stops_at_the_segments_that_its_owner_allows)
+{
+    struct rte_mbuf *packets[32];
+    uint32_t segments = 3;
+
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    wire_hold(wire);
+    wire_write(wire, 7 * 1460);
+    cr_assert_eq(tpa_tcp_output(&wire->host.worker, packets, 32, &segments, wire->now), 3);
+    cr_assert_eq(segments, 0);
+    tpa_mem_packet_free_burst(packets, 3);
+    cr_assert_eq(tpa_tcp_output(&wire->host.worker, packets, 32, &segments, wire->now), 0);
+    wire_go_on(wire);
+    for (int i = 3; i < 7; i++)
+        EXPECT(.seq = i * 1460, .length = 1460);
+}
+
+WIRE_TEST(send, counts_the_segments_of_a_super_frame)
+{
+    struct rte_mbuf *packets[32];
+    uint32_t segments = 12;
+
+    wire->host.config.segmentation = true;
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    wire_hold(wire);
+    wire_write(wire, 9 * 1460 + 1);
+    cr_assert_eq(tpa_tcp_output(&wire->host.worker, packets, 32, &segments, wire->now), 1);
+    cr_assert_eq(segments, 2);
+    tpa_mem_packet_free(packets[0]);
+    wire_go_on(wire);
+}
+
 WIRE_TEST(zero_copy, completes_at_the_acknowledgement)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

@@ -213,11 +213,14 @@ _Static_assert(sizeof(struct tpa_tcp_transmit) <= TPA_MEM_PACKET_LAYER_SIZE, "fi
  * l4_len and tso_segsz are set for super-frames; retransmissions carry
  * TPA_MEM_PACKET_NOTE_RETRANSMISSION. The caller owns the packets.
  *
- * Returns how many, at most `max`; call again until 0 while the port takes them. A connection for
- * which the pool is empty stays on the list: it is tried again in the next step.
+ * `*segments` is how many may be made as the wire will see them, super-frames cut; the last packet
+ * may go beyond it. What is left of it comes back.
+ *
+ * Returns how many packets, at most `max`; call again until 0 while the port takes them. A
+ * connection for which the pool is empty stays on the list: it is tried again in the next step.
  */
 uint16_t tpa_tcp_output(struct tpa_tcp_worker *worker, struct rte_mbuf **packets, uint16_t max,
-                        uint64_t now);
+                        uint32_t *segments, uint64_t now);
 
 /* A connection with signals since the last call; NULL when none is left. *signals are
  * TPA_TCP_SIGNAL_*, or'ed, and cleared by this call. */
