@@ -308,15 +308,17 @@ int tpa_accept_burst(struct tpa_worker *worker, int *sid, int nr_sid)
 
 static uint16_t address_read(const struct sockaddr_storage *address, struct tpa_ip *ip)
 {
-    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)address;
-    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)address;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
 
     if (address->ss_family == AF_INET) {
-        tpa_ip_set_ipv4(ip, ipv4->sin_addr.s_addr);
-        return ipv4->sin_port;
+        memcpy(&ipv4, address, sizeof(ipv4));
+        tpa_ip_set_ipv4(ip, ipv4.sin_addr.s_addr);
+        return ipv4.sin_port;
     }
-    tpa_ip_set_ipv6(ip, ipv6->sin6_addr.s6_addr);
-    return ipv6->sin6_port;
+    memcpy(&ipv6, address, sizeof(ipv6));
+    tpa_ip_set_ipv6(ip, ipv6.sin6_addr.s6_addr);
+    return ipv6.sin6_port;
 }
 
 int tpa_sock_info_get(int sid, struct tpa_sock_info *info)

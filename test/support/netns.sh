@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Network namespaces for tests, to be sourced (POSIX sh). Everything that is made here has this
 # process's id in its name, belongs to namespaces made here, and goes away with the shell, also when
 # it is interrupted. What a killed test left is removed by the next one.

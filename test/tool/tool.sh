@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the tests of the tool share; to be sourced (bash). Expects TPA, the tool.
 
 SCRATCH=$(mktemp -d "${TEST_TMPDIR:-/tmp}/tool.XXXXXX")

@@ -26,7 +26,7 @@ void exported_end(void);
 void exported_begin_with(const char *const *options);
 
 /* One record of a region, as a tool would read it. */
-void exported_read(const char *region, uint64_t index, void *record, size_t size);
+void exported_read(const char *name, uint64_t index, void *record, size_t size);
 struct tpa_api_export_sock exported_sock(int sid);
 
 #endif

@@ -36,8 +36,10 @@ static uint16_t held_take(struct test_wire *wire, uint16_t queue, struct rte_mbu
     uint32_t held = wire->held_count[queue];
     uint16_t taken = (uint16_t)(held < count ? held : count);
 
-    memcpy(packets, wire->held[queue], taken * sizeof(*packets));
-    memmove(wire->held[queue], wire->held[queue] + taken, (held - taken) * sizeof(*packets));
+    for (uint32_t i = 0; i < taken; i++)
+        packets[i] = wire->held[queue][i];
+    for (uint32_t i = taken; i < held; i++)
+        wire->held[queue][i - taken] = wire->held[queue][i];
     wire->held_count[queue] -= taken;
     return taken;
 }
