@@ -20,6 +20,7 @@ struct tpa_api_port {
     struct tpa_netdev *capture;
     struct tpa_mem_registry_port dma; /* what the registry tells of memory */
     bool dma_attached;
+    bool link_up;         /* when the link was last looked at */
     uint8_t interface;    /* of tpa_ip */
     uint16_t queue_count; /* receive and transmit; worker n uses queue n */
     /* Frames of workers that have no queue: worker n's go to the ring of worker n % queue_count. */

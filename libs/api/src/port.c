@@ -142,6 +142,7 @@ static int dma_attach(struct tpa_api_instance *instance, struct tpa_api_port *po
 int tpa_api_port_open(struct tpa_api_instance *instance, struct tpa_api_port *port,
                       const struct tpa_api_port_config *config, char reason[TPA_API_REASON_SIZE])
 {
+    struct tpa_netdev_link link;
     struct tpa_netdev_info info;
     const char *name;
     int error;
@@ -171,10 +172,14 @@ int tpa_api_port_open(struct tpa_api_instance *instance, struct tpa_api_port *po
     if (error != TPA_OK)
         return error;
     error = tpa_netdev_start(port->device);
-    if (error != TPA_OK)
+    if (error != TPA_OK) {
         snprintf(reason, TPA_API_REASON_SIZE, "port %s does not start: %s", name,
                  tpa_base_error_text(error));
-    return error;
+        return error;
+    }
+    tpa_netdev_link(port->device, &link);
+    port->link_up = link.up;
+    return TPA_OK;
 }
 
 static void inbox_destroy(struct tpa_mem_ring *inbox)

@@ -235,13 +235,27 @@ void tpa_api_completions_run(struct tpa_worker *worker)
     }
 }
 
-static void links_look(struct tpa_worker *worker)
+/* Routes over a link that is down stay: what is sent there is sent again when it is back, and then
+ * whoever is at its other end hears who we are. */
+static void link_look(struct tpa_api_instance *instance, uint32_t number)
 {
-    struct tpa_api_instance *instance = worker->instance;
+    struct tpa_api_port *port = &instance->ports[number];
     struct tpa_netdev_link link;
 
-    for (uint32_t i = 0; i < instance->port_count; i++)
-        tpa_netdev_link(instance->ports[i].device, &link);
+    tpa_netdev_link(port->device, &link);
+    if (link.up == port->link_up)
+        return;
+    TPA_BASE_LOG(instance->log, link.up ? TPA_BASE_LOG_INFO : TPA_BASE_LOG_WARNING,
+                 "port %u: link %s", number, link.gone ? "gone" : (link.up ? "up" : "down"));
+    if (link.up && tpa_ip_interface_announce(instance->ip, port->interface) != TPA_OK)
+        return; /* no memory: it is tried again */
+    port->link_up = link.up;
+}
+
+static void links_look(struct tpa_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->instance->port_count; i++)
+        link_look(worker->instance, i);
     worker->link_due = worker->now + TPA_API_LINK_INTERVAL;
 }
 
@@ -273,6 +287,8 @@ uint64_t tpa_api_worker_next_deadline(const struct tpa_worker *worker)
 
     if (ip < deadline)
         deadline = ip;
+    if (worker->link_due < deadline)
+        deadline = worker->link_due;
     if (!tpa_base_list_is_empty(&worker->time_waits)) {
         const struct tpa_api_time_wait *first =
             TPA_BASE_CONTAINER_OF(worker->time_waits.next, struct tpa_api_time_wait, link);

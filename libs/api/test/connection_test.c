@@ -282,6 +282,25 @@ Test(connection, survives_a_wire_that_is_cut_for_a_second)
     cr_assert_eq(world_read(pair.server, text, sizeof(text)), 4);
 }
 
+/* Another machine may have our addresses' traffic meanwhile: a switch behind the link learns anew.
+ */
+Test(connection, addresses_are_announced_when_the_link_is_back)
+{
+    uint64_t sent;
+
+    world_run(10 * SECOND);
+    sent = world.client.wire->sent;
+    world.client.wire->unplugged = true;
+    world_run(3 * SECOND);
+    cr_assert_eq(world.client.wire->sent, sent);
+    world.client.wire->unplugged = false;
+    world_run(10 * SECOND);
+    cr_assert_gt(world.client.wire->sent, sent);
+    sent = world.client.wire->sent;
+    world_run(60 * SECOND);
+    cr_assert_eq(world.client.wire->sent, sent);
+}
+
 Test(connection, ends_when_the_port_has_vanished)
 {
     struct world_pair pair = world_pair(NULL);

@@ -147,10 +147,9 @@ static void info(struct tpa_netdev *device, struct tpa_netdev_info *information)
 static void link_state(struct tpa_netdev *device, struct tpa_netdev_link *link)
 {
     tpa_netdev_link(device->lower, link);
-    if (!wire_of(device)->gone)
-        return;
-    link->up = false;
-    link->gone = true;
+    link->gone = wire_of(device)->gone;
+    if (link->gone || wire_of(device)->unplugged)
+        link->up = false;
 }
 
 static void counters(struct tpa_netdev *device, struct tpa_netdev_counters *sums)

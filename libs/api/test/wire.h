@@ -34,6 +34,7 @@ struct test_wire {
     /* For the test to set while it runs. */
     bool cut;              /* what is sent is lost, nothing is received */
     bool gone;             /* the port has vanished: nothing is taken either */
+    bool unplugged;        /* the port says that its link is down */
     bool full;             /* nothing is taken */
     bool slow;             /* what was sent is still on its way: nothing is received */
     uint32_t lose_payload; /* so many of the next frames with TCP payload are lost */

@@ -5,7 +5,7 @@
 #include "shared.h"
 
 #define NEIGHBOURS_DEFAULT           4096
-#define PENDING_PACKETS_DEFAULT      16
+#define PENDING_PACKETS_DEFAULT      256
 #define PENDING_TOTAL_DEFAULT        1024
 #define FRAGMENTS_MEMORY_DEFAULT     (1u << 20)
 #define FRAGMENTS_PER_SOURCE_DEFAULT 16
@@ -191,6 +191,28 @@ int tpa_ip_interface_set_mtu(struct tpa_ip_stack *stack, uint8_t interface, uint
     return tpa_ip_change_commit(stack, next, 0);
 }
 
+/* Workers announce an address whose serial number is new to them. */
+static void announce_again(struct tpa_ip_stack *stack, struct tpa_ip_tables *next,
+                           uint8_t interface)
+{
+    for (uint16_t i = 0; i < next->address_count; i++) {
+        if (next->addresses[i].interface == interface)
+            next->addresses[i].serial = ++stack->serial;
+    }
+}
+
+int tpa_ip_interface_announce(struct tpa_ip_stack *stack, uint8_t interface)
+{
+    struct tpa_ip_tables *next = tpa_ip_change_begin(stack);
+
+    if (next == NULL)
+        return TPA_ENOMEM;
+    if (interface >= next->interface_count)
+        return tpa_ip_change_abort(stack, next, TPA_ENOENT);
+    announce_again(stack, next, interface);
+    return tpa_ip_change_commit(stack, next, 0);
+}
+
 int tpa_ip_interface_set_up(struct tpa_ip_stack *stack, uint8_t interface, bool up)
 {
     struct tpa_ip_tables *next = tpa_ip_change_begin(stack);
@@ -202,10 +224,8 @@ int tpa_ip_interface_set_up(struct tpa_ip_stack *stack, uint8_t interface, bool 
     if (next->interfaces[interface].up == up)
         return tpa_ip_change_abort(stack, next, 0);
     next->interfaces[interface].up = up;
-    for (uint16_t i = 0; up && i < next->address_count; i++) {
-        if (next->addresses[i].interface == interface)
-            next->addresses[i].serial = ++stack->serial;
-    }
+    if (up)
+        announce_again(stack, next, interface);
     return tpa_ip_change_commit(stack, next, 0);
 }
 

@@ -366,6 +366,13 @@ Test(arp, a_new_address_is_announced_twice)
     cr_assert_eq(tpa_ip_interface_set_up(host.stack, host.interface, true), 0);
     wait_for(&host, 0);
     expect_arp(&host, 1, mac_broadcast, US, mac_nobody, US);
+    wait_for(&host, TPA_BASE_MINUTE);
+    discard_sent(&host);
+
+    cr_assert_eq(tpa_ip_interface_announce(host.stack, host.interface), 0);
+    wait_for(&host, 0);
+    expect_arp(&host, 1, mac_broadcast, US, mac_nobody, US);
+    cr_assert_eq(tpa_ip_interface_announce(host.stack, host.interface + 1), TPA_ENOENT);
     host_end(&host);
 }
 

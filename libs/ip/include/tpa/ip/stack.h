@@ -50,7 +50,8 @@ struct tpa_ip_stack;
  * TPA_IP_LIMIT_MAX. */
 struct tpa_ip_limits {
     uint32_t neighbours;           /* entries of all interfaces (4096) */
-    uint32_t pending_packets;      /* packets a worker holds for one unresolved neighbour (16) */
+    uint32_t pending_packets;      /* packets a worker holds for one unresolved neighbour: the SYNs
+                                      of a burst of connects (256) */
     uint32_t pending_total;        /* and for all of them (1024) */
     uint32_t fragments_memory;     /* bytes of buffers, whole ones, that a worker holds for
                                       reassembly (1 MiB) */
@@ -97,6 +98,12 @@ int tpa_ip_interface_set_mtu(struct tpa_ip_stack *stack, uint8_t interface, uint
  * again. 0; TPA_ENOENT, TPA_ENOMEM.
  */
 int tpa_ip_interface_set_up(struct tpa_ip_stack *stack, uint8_t interface, bool up);
+
+/*
+ * Its addresses are announced again: what is at the other end of the wire may have changed. 0;
+ * TPA_ENOENT, TPA_ENOMEM.
+ */
+int tpa_ip_interface_announce(struct tpa_ip_stack *stack, uint8_t interface);
 
 /*
  * Gives an interface an address and a connected route to its prefix. `prefix_length`: 0 .. 32 for
