@@ -444,21 +444,8 @@ Test(data, what_was_read_can_be_written_as_it_is)
     cr_assert_eq(world.server.workers[0]->tcp.receive_budget.used, 0, "given back by the ACK");
 }
 
-static void small_buffers(struct tpa_api_instance_config *config)
-{
-    /* Several fit into the budgets of so small a pool. */
-    config->tcp.receive_buffer = config->tcp.send_buffer = 100000;
-}
-
-static void begin_with_small_buffers(void)
-{
-    world_begin(&(struct world_options){.adjust = small_buffers});
-}
-
-TestSuite(readers, .init = begin_with_small_buffers, .fini = world_end);
-
 /* A reader that never reads stops its sender, and nobody else. */
-Test(readers, a_slow_one_holds_its_sender_back_alone)
+Test(data, a_slow_reader_holds_its_sender_back_alone)
 {
     struct world_pair slow = world_pair(NULL), other;
     static const char bytes[16000];

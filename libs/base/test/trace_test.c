@@ -44,7 +44,7 @@ Test(trace, null_records_nothing_and_does_not_crash)
 
 Test(trace, a_record_holds_time_kind_and_arguments)
 {
-    struct ring ring;
+    static struct ring ring;
     struct tpa_base_trace *trace = make(&ring, 0);
 
     cr_assert_eq(trace->capacity, RECORDS);
@@ -63,7 +63,7 @@ Test(trace, a_record_holds_time_kind_and_arguments)
 
 Test(trace, wraps_over_the_oldest_record)
 {
-    struct ring ring;
+    static struct ring ring;
     struct tpa_base_trace *trace = make(&ring, 0);
 
     for (uint64_t now = 0; now < 3 * RECORDS + 2; now++)
@@ -79,7 +79,7 @@ Test(trace, wraps_over_the_oldest_record)
 
 Test(trace, no_wrap_keeps_the_oldest_and_counts_the_rest)
 {
-    struct ring ring;
+    static struct ring ring;
     struct tpa_base_trace *trace = make(&ring, TPA_BASE_TRACE_NO_WRAP);
 
     for (uint64_t now = 0; now < RECORDS + 3; now++)
@@ -94,7 +94,7 @@ Test(trace, no_wrap_keeps_the_oldest_and_counts_the_rest)
 
 Test(trace, detail_is_recorded_only_when_asked_for)
 {
-    struct ring ring;
+    static struct ring ring;
     struct tpa_base_trace *trace = make(&ring, 0);
 
     tpa_base_trace_write(trace, 1, TPA_BASE_TRACE_SEGMENT_IN, 0, 0, 0, 0);
@@ -126,7 +126,7 @@ Test(trace, the_list_has_all_basic_kinds_first)
 
 Test(trace, memory_too_small_gives_no_trace)
 {
-    struct ring ring;
+    static struct ring ring;
 
     memset(&ring, 0, sizeof(ring));
     cr_assert_null(tpa_base_trace_init(ring.memory, 0, 0, 1));
@@ -153,7 +153,7 @@ Test(trace, the_default_size_of_8_kb_holds_203_records)
 
 Test(trace, a_ring_that_is_made_anew_is_empty_and_counts_its_generation)
 {
-    struct ring ring;
+    static struct ring ring;
     struct tpa_base_trace *trace = make(&ring, 0);
     uint64_t generation = trace->generation;
 

@@ -17,6 +17,18 @@ static uint32_t offer_max(const struct tpa_tcp_worker *worker,
     return TPA_BASE_MIN(worker->config->receive_buffer, window_max(connection));
 }
 
+/*
+ * One connection may hold half as much as is still free: a threshold that falls as memory gets
+ * scarce. A reader that never reads gets a third of the budget, two of them two quarters; something
+ * is always left for those who read. Freely after Choudhury and Hahne's dynamic thresholds.
+ */
+static uint64_t memory_room(const struct tpa_mem_budget *budget, uint64_t held)
+{
+    uint64_t threshold = (budget->limit - budget->used) / 2;
+
+    return threshold > held ? threshold - held : 0;
+}
+
 uint32_t tpa_tcp_receive_room(const struct tpa_tcp_worker *worker,
                               const struct tpa_tcp_connection *connection)
 {
@@ -29,7 +41,7 @@ uint32_t tpa_tcp_receive_room(const struct tpa_tcp_worker *worker,
     room = TPA_BASE_MIN(config->receive_buffer - queue->bytes, window_max(connection));
     entries = (uint64_t)(config->receive_queue_entries - queue->entries) *
               tpa_tcp_announced_mss(worker, connection);
-    memory = worker->receive_budget.limit - worker->receive_budget.used;
+    memory = memory_room(&worker->receive_budget, queue->bytes);
     return (uint32_t)TPA_BASE_MIN(room, TPA_BASE_MIN(entries, memory));
 }
 

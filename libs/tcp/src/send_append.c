@@ -12,6 +12,7 @@ struct batch {
     uint32_t entries;
     uint32_t entries_max;
     uint32_t bytes;
+    uint64_t reserve; /* of the budget, which these may not touch */
 };
 
 /* Puts a new extent without data at the batch's end. 0; TPA_EAGAIN, TPA_ENOMEM. */
@@ -85,12 +86,13 @@ static bool is_open(const struct tpa_tcp_extent *extent)
 
 /* Puts a fresh buffer, charged to the budget, at the extent's end. 0; TPA_ENOMEM. */
 static int add_buffer(struct tpa_tcp_extent *extent, struct tpa_tcp_send_worker *worker,
-                      struct rte_mbuf **last)
+                      uint64_t reserve, struct rte_mbuf **last)
 {
     uint32_t charge = tpa_mem_pool_buffer_size(worker->pool);
     struct rte_mbuf *buffer;
 
-    if (!tpa_mem_budget_take(&worker->budget, charge))
+    if (worker->budget.limit - worker->budget.used < reserve + charge ||
+        !tpa_mem_budget_take(&worker->budget, charge))
         return TPA_ENOMEM;
     buffer = tpa_mem_packet_alloc(worker->pool);
     if (buffer == NULL) {
@@ -108,11 +110,11 @@ static int add_buffer(struct tpa_tcp_extent *extent, struct tpa_tcp_send_worker 
 
 /* Copies up to `length` bytes into new buffers of an extent that has none. Returns how many. */
 static uint32_t fill_extent(struct tpa_tcp_extent *extent, struct tpa_tcp_send_worker *worker,
-                            const uint8_t *from, uint32_t length)
+                            uint64_t reserve, const uint8_t *from, uint32_t length)
 {
     struct rte_mbuf *last = NULL;
 
-    while (extent->length < length && add_buffer(extent, worker, &last) == 0) {
+    while (extent->length < length && add_buffer(extent, worker, reserve, &last) == 0) {
         uint32_t count = TPA_BASE_MIN(length - extent->length, worker->pool->data_size);
 
         memcpy(tpa_mem_packet_append(extent->packet, (uint16_t)count), from + extent->length,
@@ -157,7 +159,7 @@ static uint32_t append_copied(struct batch *batch, struct tpa_tcp_send_worker *w
         *error = batch_extend(batch, worker, TPA_TCP_EXTENT_COPIED);
         if (*error != 0)
             break;
-        count = fill_extent(batch->last, worker, from + done, wanted);
+        count = fill_extent(batch->last, worker, batch->reserve, from + done, wanted);
         done += count;
         if (count < wanted)
             *error = TPA_ENOMEM;
@@ -266,6 +268,8 @@ int64_t tpa_tcp_send_queue_append(struct tpa_tcp_send_queue *queue,
         return length;
     if (count == 1 && length == pieces[0].length && append_to_last(queue, worker, &pieces[0]))
         return length;
+    if (queue->entries != 0)
+        batch.reserve = worker->budget.limit / TPA_TCP_SEND_RESERVE_SHARE;
     error = batch_fill(&batch, worker, pieces, count, (uint32_t)length);
     if (error != 0 && (atomic || batch.bytes == 0)) {
         batch_discard(&batch, worker);

@@ -12,6 +12,10 @@
  * at it. */
 #define TPA_TCP_SEND_COPY_MAX 256
 
+/* One part in so many of the send budget is for connections that have nothing queued: those whose
+ * peers don't read can't keep the others from writing. */
+#define TPA_TCP_SEND_RESERVE_SHARE 8
+
 /* Extents that one poll looks at, of those that a port was still reading. */
 #define TPA_TCP_SEND_POLL_MAX 64
 

@@ -2,6 +2,7 @@
  * and RFC 2883. */
 #include <tpa/base/error.h>
 
+#include "machine.h"
 #include "wire.h"
 
 WIRE_TEST(quick_ack, of_the_first_segments)
@@ -234,6 +235,18 @@ WIRE_TEST(memory, budget_used_up_drops_and_recovers)
     cr_assert_eq(wire_read(wire), 1000);
     RECEIVE(.seq = 1000, .length = 1000);
     EXPECT(.ack = 2000);
+}
+
+/* The scarcer memory gets, the less of it one connection may hold. */
+WIRE_TEST(memory, a_window_is_at_most_half_of_what_is_free)
+{
+    wire->host.config.receive_buffer = 60000;
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    wire->host.worker.receive_budget.limit = 20000;
+    cr_assert_eq(tpa_tcp_receive_room(&wire->host.worker, &wire->host.connection), 10000);
+    wire->host.worker.receive_budget.used += 16000; /* somebody else's */
+    cr_assert_eq(tpa_tcp_receive_room(&wire->host.worker, &wire->host.connection), 2000);
+    wire->host.worker.receive_budget.used -= 16000;
 }
 
 WIRE_TEST(memory, entries_are_bounded)

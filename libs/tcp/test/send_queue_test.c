@@ -288,6 +288,29 @@ Test(send_queue, bytes_are_bounded)
     tear_down(&f);
 }
 
+/* Connections whose peers don't read leave something of the budget to those who have nothing
+ * queued.
+ */
+Test(send_queue, full_ones_leave_a_reserve_to_empty_ones)
+{
+    struct tpa_tcp_send_queue other;
+    struct tpa_tcp_send_piece one;
+    struct fixture f;
+
+    set_up(&f, 0);
+    f.worker.budget.limit = 16 * tpa_mem_pool_buffer_size(f.pool);
+    while (append(&f, 1000, true) > 0)
+        ;
+    cr_assert_leq(f.worker.budget.used, f.worker.budget.limit * 7 / 8 + 1);
+
+    tpa_tcp_send_queue_init(&other, 0);
+    one = piece(&f, 0, 1000, true);
+    cr_assert_eq(tpa_tcp_send_queue_append(&other, &f.worker, &one, 1, true), 1000);
+    tpa_tcp_send_queue_drop(&other, &f.worker);
+    acknowledge(&f, tpa_tcp_send_queue_bytes(&f.queue));
+    tear_down(&f);
+}
+
 Test(send_queue, entries_are_bounded)
 {
     struct fixture f;
