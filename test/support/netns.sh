@@ -83,6 +83,7 @@ netns_end()
 {
     netns_status=$?
     trap - EXIT
+    trap '' HUP INT TERM # a second Ctrl-C must not leave half of it behind
     ip netns list | sed -n "s/^\(tpa-$NETNS_PID-[^ ]*\).*/\1/p" |
         while read -r netns_full; do
             netns_remove "$netns_full"
