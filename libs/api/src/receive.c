@@ -42,13 +42,24 @@ static void hand_off(struct tpa_worker *worker, struct rte_mbuf *packet, uint32_
     worker->counters.handed_off++;
 }
 
+/* What TCP answers for no connection. */
+static void reply_to_peer(struct tpa_worker *worker, const struct arrival *arrival,
+                          struct rte_mbuf *reply)
+{
+    struct tpa_ip_send send = {
+        .ttl = tpa_mem_packet_layer(reply, struct tpa_tcp_transmit)->ttl,
+        .protocol = 6,
+    };
+
+    tpa_ip_reply(worker->ip, arrival->received, reply, &send, worker->now);
+}
+
 static void reset_peer(struct tpa_worker *worker, struct arrival *arrival)
 {
     struct rte_mbuf *reset = tpa_tcp_reset_for(&worker->tcp, &arrival->segment, worker->now);
-    struct tpa_ip_send send = {.protocol = 6};
 
     if (reset != NULL)
-        tpa_ip_reply(worker->ip, arrival->received, reset, &send, worker->now);
+        reply_to_peer(worker, arrival, reset);
     tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_NO_CONNECTION);
 }
 
@@ -164,7 +175,6 @@ static void deliver_time_wait(struct tpa_worker *worker, struct tpa_api_time_wai
                               struct arrival *arrival)
 {
     struct rte_mbuf *reply = NULL;
-    struct tpa_ip_send send = {.protocol = 6};
     uint64_t deadline = time_wait->tcp.deadline;
 
     switch (tpa_tcp_time_wait_input(&worker->tcp, &time_wait->tcp, &arrival->segment, &reply,
@@ -175,7 +185,7 @@ static void deliver_time_wait(struct tpa_worker *worker, struct tpa_api_time_wai
         return;
     case TPA_TCP_TIME_WAIT_REPLY:
         if (reply != NULL)
-            tpa_ip_reply(worker->ip, arrival->received, reply, &send, worker->now);
+            reply_to_peer(worker, arrival, reply);
         break;
     case TPA_TCP_TIME_WAIT_DROP:
         break;

@@ -269,6 +269,29 @@ Test(connection, data_times_out_when_the_wire_is_cut)
     cr_assert(errno == ETIMEDOUT || errno == EHOSTUNREACH, "%s", strerror(errno));
 }
 
+/* Frames that the client sends when it sends again. */
+static uint64_t next_frames(void)
+{
+    uint64_t before = world.client.wire->sent;
+
+    for (int ms = 0; ms < 10 * SECOND && world.client.wire->sent == before; ms++)
+        world_run(1);
+    return world.client.wire->sent - before;
+}
+
+/* MUST-20: behind the third retransmission the neighbour is asked whether it is still there. */
+Test(connection, a_path_becomes_suspect_and_is_probed)
+{
+    struct world_pair pair = world_pair(NULL);
+
+    world.server.wire->cut = true;
+    world_write(pair.client, "lost", 4);
+    cr_assert_eq(next_frames(), 1);
+    for (int retransmission = 1; retransmission <= 3; retransmission++)
+        cr_assert_eq(next_frames(), 1, "number %d", retransmission);
+    cr_assert_eq(next_frames(), 2, "with an ARP request");
+}
+
 Test(connection, survives_a_wire_that_is_cut_for_a_second)
 {
     struct world_pair pair = world_pair(NULL);

@@ -54,6 +54,22 @@ Test(control, a_new_option_shows)
     cr_expect_str_eq(option.value, "9");
 }
 
+/* MUST-49: of segments, and of what is answered where there is no connection. */
+Test(control, sets_the_ttl_of_what_is_sent)
+{
+    const uint8_t *ttl = &world.server.wire->frame[14 + 8];
+    struct world_pair pair = world_pair(NULL);
+
+    expect_done("cfg set tcp.ttl 9");
+    world_transfer(pair.server, pair.client, 1000);
+    cr_expect_eq(*ttl, 9);
+    expect_done("cfg set tcp.ttl 10");
+    world_enter(&world.client, 0);
+    cr_assert_geq(tpa_connect_to(WORLD_SERVER_IPV4, WORLD_PORT + 1, NULL), 0);
+    world_settle();
+    cr_expect_eq(*ttl, 10, "the reset");
+}
+
 Test(control, sets_nagle_for_new_connections)
 {
     expect_done("cfg set tcp.nodelay 0");

@@ -162,6 +162,21 @@ Test(listen, a_close_while_the_port_is_full)
     cr_assert_eq(world.server.workers[0]->counters.socks, 0);
 }
 
+/* MUST-41: the connection's own port and the peer's, too, may be listened at from then on. */
+Test(listen, leaves_connections_alone)
+{
+    struct world_pair pair = world_pair(NULL);
+    struct tpa_sock_info info;
+
+    world_enter(&world.client, 0);
+    cr_assert_eq(tpa_sock_info_get(pair.client, &info), 0);
+    cr_assert_geq(tpa_listen_on(NULL, ntohs(info.local_port), NULL), 0);
+    cr_assert_geq(server_listens(WORLD_SERVER_IPV4, WORLD_PORT), 0);
+    cr_assert_geq(server_listens(NULL, WORLD_PORT + 1), 0);
+    world_transfer(pair.client, pair.server, 100000);
+    world_transfer(pair.server, pair.client, 100000);
+}
+
 Test(listen, leaves_accepted_connections_alone_when_it_is_closed)
 {
     int listener;

@@ -91,6 +91,7 @@ const struct tpa_cfg_option tpa_cfg_option_table[] = {
     BOOLEAN("tcp.opt_ws", tcp.opt_ws, "1", "window scale"),
     BOOLEAN("tcp.opt_sack", tcp.opt_sack, "1", "selective acknowledgements"),
     BOOLEAN("tcp.nodelay", tcp.nodelay, "1", "1: send small segments at once (no Nagle)"),
+    INTEGER("tcp.ttl", tcp.ttl, "64", 1, 255, "time to live, or hop limit, of what is sent"),
     TIME("tcp.time_wait", tcp.time_wait, "1m", 0, HOUR, "time in TIME-WAIT"),
     TIME("tcp.fin_wait_2", tcp.fin_wait_2, "1m", SECOND, HOUR,
          "time in FIN-WAIT-2 once the application has closed"),

@@ -56,6 +56,12 @@ void wire_finish(struct wire *wire)
     cr_assert_eq(stream_chunks, 0);
 }
 
+static void push_sent(struct wire *wire, struct rte_mbuf *packet)
+{
+    cr_assert_lt(wire->sent_count, WIRE_SENT_MAX, "too much is sent");
+    wire->sent[(wire->sent_first + wire->sent_count++) % WIRE_SENT_MAX] = packet;
+}
+
 static void take_turn(struct wire *wire)
 {
     struct rte_mbuf *packets[WIRE_SENT_MAX];
@@ -64,10 +70,8 @@ static void take_turn(struct wire *wire)
     if (wire->holding)
         return;
     count = host_step(&wire->host, packets, WIRE_SENT_MAX, wire->now);
-    for (unsigned int i = 0; i < count; i++) {
-        cr_assert_lt(wire->sent_count, WIRE_SENT_MAX, "too much is sent");
-        wire->sent[(wire->sent_first + wire->sent_count++) % WIRE_SENT_MAX] = packets[i];
-    }
+    for (unsigned int i = 0; i < count; i++)
+        push_sent(wire, packets[i]);
 }
 
 void wire_send(struct wire *wire)
@@ -157,6 +161,18 @@ void wire_receive_anyway(struct wire *wire, struct wire_segment segment)
     take_turn(wire);
 }
 
+void wire_receive_stray(struct wire *wire, struct wire_segment segment)
+{
+    struct rte_mbuf *packet = build(wire, &segment), *reset;
+    struct tpa_tcp_segment parsed;
+
+    cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &parsed), 0);
+    reset = tpa_tcp_reset_for(&wire->host.worker, &parsed, wire->now);
+    if (reset != NULL)
+        push_sent(wire, reset);
+    tpa_mem_packet_free(packet);
+}
+
 static void describe(const struct wire *wire, const struct tpa_tcp_segment *segment, char *text,
                      size_t size)
 {
@@ -235,7 +251,7 @@ static void compare(struct wire *wire, const struct wire_segment *expected, stru
         retransmission ? " retransmission" : "", super_frame ? " super-frame" : "");
     cr_assert_eq(packet->l4_len, segment.header_length);
     cr_assert_eq(tpa_mem_packet_layer(packet, struct tpa_tcp_transmit)->connection,
-                 &wire->host.connection);
+                 expected->stray ? NULL : &wire->host.connection);
     if (segment.length > 0)
         stream_expect(packet, segment.header_length, (uint32_t)expected->seq);
     if (segment.has_timestamp)
@@ -339,15 +355,18 @@ static void start(struct wire *wire)
     host_start(&wire->host, wire->now);
 }
 
-static void open_actively(struct wire *wire, bool to_established)
+static void open_actively(struct wire *wire, enum tpa_tcp_state state)
 {
     host_connect(&wire->host, wire->iss, wire->now);
     take_turn(wire);
     EXPECT(.flags = TPA_TCP_SYN, .no_ack = true, .seq = -1);
-    if (!to_established)
-        return;
-    RECEIVE(.flags = TPA_TCP_SYN, .seq = -1);
-    EXPECT();
+    if (state == TPA_TCP_SYN_RECEIVED) {
+        RECEIVE(.flags = TPA_TCP_SYN, .no_ack = true, .seq = -1);
+        EXPECT(.flags = TPA_TCP_SYN, .seq = -1, .retransmission = true);
+    } else if (state != TPA_TCP_SYN_SENT) {
+        RECEIVE(.flags = TPA_TCP_SYN, .seq = -1);
+        EXPECT();
+    }
 }
 
 static void open_passively(struct wire *wire, bool to_established)
@@ -394,8 +413,8 @@ void wire_enter(struct wire *wire, enum tpa_tcp_state state)
     start(wire);
     if (state == TPA_TCP_CLOSED)
         return;
-    if (state == TPA_TCP_SYN_SENT || (wire->active && state != TPA_TCP_SYN_RECEIVED))
-        open_actively(wire, state != TPA_TCP_SYN_SENT);
+    if (state == TPA_TCP_SYN_SENT || wire->active)
+        open_actively(wire, state);
     else
         open_passively(wire, state != TPA_TCP_SYN_RECEIVED);
     if (state > TPA_TCP_ESTABLISHED)

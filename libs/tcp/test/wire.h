@@ -39,7 +39,7 @@ struct wire {
     uint32_t iss; /* of the connection */
     uint32_t irs; /* of the test */
     uint32_t options;
-    bool active;       /* wire_enter opens actively */
+    bool active;       /* wire_enter opens actively; SYN-RECEIVED is then that of both ends */
     uint16_t peer_mss; /* in the peer's SYN; 0 = none */
     uint16_t peer_window;
     uint8_t peer_scale;                   /* shift in the peer's SYN */
@@ -62,6 +62,7 @@ struct wire_segment {
     bool no_timestamp;
     bool retransmission; /* expected: is noted as one */
     bool super_frame;    /* expected: for the port to segment */
+    bool stray;          /* expected: of no connection */
     uint16_t urgent;
     uint16_t mss;
     uint32_t timestamp; /* given: TSval; expected: TSecr; 0 = the template's, any */
@@ -85,6 +86,8 @@ void wire_no_quick_acks(struct wire *wire);
 void wire_receive(struct wire *wire, struct wire_segment segment);
 /* Although there is something that was sent and not expected yet: it is still on its way out. */
 void wire_receive_anyway(struct wire *wire, struct wire_segment segment);
+/* Although there is no connection that it could be for. */
+void wire_receive_stray(struct wire *wire, struct wire_segment segment);
 void wire_expect(struct wire *wire, struct wire_segment expected);
 void wire_expect_nothing(struct wire *wire, const char *file, int line);
 /* Lets time pass, timer by timer. */

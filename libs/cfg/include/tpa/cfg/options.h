@@ -57,6 +57,7 @@ struct tpa_cfg_tcp {
     uint32_t opt_ws;             /* tcp.opt_ws: window scale (RFC 7323) */
     uint32_t opt_sack;           /* tcp.opt_sack (RFC 2018) */
     uint32_t nodelay;            /* tcp.nodelay: 1: without Nagle's algorithm */
+    uint32_t ttl;                /* tcp.ttl: TTL or hop limit of what is sent */
     uint64_t time_wait;          /* tcp.time_wait */
     uint64_t fin_wait_2;         /* tcp.fin_wait_2: patience with a peer that sends no FIN */
     uint64_t keepalive;          /* tcp.keepalive: idle time before the first probe; 0: off */
