@@ -12,7 +12,7 @@ consumer_bazel() {
 }
 trap 'consumer_bazel shutdown' EXIT
 
-consumer_bazel build --jobs=2 --noshow_progress --ui_event_filters=-info //:wheel //:whole
+consumer_bazel build --jobs=2 --noshow_progress --ui_event_filters=-info //:wheel //:whole //:control
 bin=$(consumer_bazel info bazel-bin 2>/dev/null)
 
 if nm "$bin/wheel" | grep -q ' rte_'; then
@@ -21,3 +21,4 @@ if nm "$bin/wheel" | grep -q ' rte_'; then
 fi
 "$bin/wheel"
 "$bin/whole"
+"$bin/control"

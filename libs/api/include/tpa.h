@@ -130,23 +130,28 @@ struct tpa_sock_opts {
     /* Of tpa_connect_to: the local port in host order; 0 = the stack chooses (RFC 6056). */
     uint16_t local_port;
 
-    uint8_t reserved[128 - 18];
+    /* The congestion control of the connection, or of those that a listener accepts; read during
+     * the call. NULL = as configured. */
+    const char *congestion;
+
+    uint8_t reserved[128 - 26];
 } __attribute__((packed));
 
 /*
  * Starts to open a connection, without waiting: OUT says that it is established, ERR that it
  * failed. `server`: IPv4 or IPv6 literal; 127.0.0.1 and ::1 mean this stack itself. `port`: host
- * order. `opts`: NULL or options (local_port). The sid; -1: EINVAL (bad literal, unspecified
- * address, port 0, family not configured), ENFILE (no free sock, or not a worker's thread),
- * EADDRINUSE (port taken, range exhausted), EBUSY (steering refused), ENETUNREACH (no route),
- * ENOMEM.
+ * order. `opts`: NULL or options (local_port, congestion). The sid; -1: EINVAL (bad literal,
+ * unspecified address, port 0, family not configured, no such control), ENFILE (no free sock, or
+ * not a worker's thread), EADDRINUSE (port taken, range exhausted), EBUSY (steering refused),
+ * ENETUNREACH (no route), ENOMEM.
  */
 int tpa_connect_to(const char *server, uint16_t port, const struct tpa_sock_opts *opts);
 
 /*
  * Listens at a port (host order). `local`: NULL = both families at any address of the stack; a
  * literal = that address (0.0.0.0 and :: = any address of that family). `opts`: NULL or options
- * (listen_scaling, data). The sid; -1: EINVAL (port 0, bad literal, address not ours), EADDRINUSE,
+ * (listen_scaling, data, congestion). The sid; -1: EINVAL (port 0, bad literal, address not ours,
+ * no such control), EADDRINUSE,
  * ENFILE (no free sock, or not a worker's thread), EBUSY, ENOMEM.
  */
 int tpa_listen_on(const char *local, uint16_t port, const struct tpa_sock_opts *opts);
@@ -167,6 +172,13 @@ struct tpa_sock_info {
 
 /* Fills `info`. 0; -1: EINVAL. */
 int tpa_sock_info_get(int sid, struct tpa_sock_info *info);
+
+/*
+ * Exchanges the congestion control of a living connection; its window stays. `name` as the option
+ * tcp.congestion takes it. 0; -1: EINVAL (sid, no such control), EBADF (closed by us), ENOMEM (the
+ * old one goes on).
+ */
+int tpa_sock_congestion_set(int sid, const char *name);
 
 /*
  * Closes, without waiting: queued data goes out, then FIN; unread received data turns that into

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include <tpa.h>
 #include <tpa/base/error.h>
 
 #include "worker.h"
@@ -39,6 +40,10 @@ static inline struct tpa_api_sock *tpa_api_call_sock(int sid, int *error)
     *error = TPA_EBADF;
     return (sock->flags & TPA_API_SOCK_CLOSED) != 0 ? NULL : sock;
 }
+
+/* The control that options ask for, NULL if for none. 0; TPA_EINVAL: there is no such control. */
+int tpa_api_congestion_option(const struct tpa_sock_opts *opts,
+                              const struct tpa_tcp_congestion **congestion);
 
 /* The instance that tpa_init made; NULL before. */
 struct tpa_api_instance *tpa_api_default_instance(void);

@@ -100,7 +100,8 @@ static int fixed_port_claim(struct tpa_api_sock *sock, uint16_t port)
 
 /* `sock` is a fresh one; what it got is its own to give back whatever is returned. */
 static int sock_connect(struct tpa_api_sock *sock, const struct tpa_base_address *server,
-                        uint16_t port, uint16_t local_port)
+                        uint16_t port, uint16_t local_port,
+                        const struct tpa_tcp_congestion *congestion)
 {
     struct tpa_worker *worker = sock->worker;
     struct tpa_tcp_tuple *tuple = &sock->flow.tuple;
@@ -126,6 +127,8 @@ static int sock_connect(struct tpa_api_sock *sock, const struct tpa_base_address
         return sock->sid;
     error =
         tpa_tcp_connect(&worker->tcp, &sock->tcp, tuple, tpa_ip_path_mtu(sock->path), worker->now);
+    if (error == TPA_OK && congestion != NULL)
+        error = tpa_tcp_set_congestion(&worker->tcp, &sock->tcp, congestion, worker->now);
     if (error != TPA_OK)
         return error;
     if (worker->instance->nagle)
@@ -147,6 +150,7 @@ static int connect_error(int error)
 int tpa_connect_to(const char *server, uint16_t port, const struct tpa_sock_opts *opts)
 {
     struct tpa_worker *worker = tpa_api_worker_current();
+    const struct tpa_tcp_congestion *congestion;
     struct tpa_base_address address;
     struct tpa_api_sock *sock;
     int error;
@@ -156,12 +160,13 @@ int tpa_connect_to(const char *server, uint16_t port, const struct tpa_sock_opts
     if (server == NULL || port == 0 ||
         tpa_base_address_parse(server, TPA_BASE_PARSE_NUL, &address) != TPA_OK ||
         tpa_base_address_is_unspecified(&address) ||
-        !tpa_ip_has_family(worker->instance->ip, tpa_base_address_is_ipv4(&address)))
+        !tpa_ip_has_family(worker->instance->ip, tpa_base_address_is_ipv4(&address)) ||
+        tpa_api_congestion_option(opts, &congestion) != TPA_OK)
         return tpa_api_fail(TPA_EINVAL);
     sock = tpa_api_sock_create(worker);
     if (sock == NULL)
         return tpa_api_fail(TPA_ENFILE);
-    error = sock_connect(sock, &address, port, opts != NULL ? opts->local_port : 0);
+    error = sock_connect(sock, &address, port, opts != NULL ? opts->local_port : 0, congestion);
     if (error != TPA_OK) {
         tpa_api_sock_destroy(sock);
         return connect_error(error);

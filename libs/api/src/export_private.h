@@ -64,7 +64,7 @@ struct tpa_api_export {
 /* Records of memory: some of all, then so many of each worker. */
 enum {
     TPA_API_EXPORT_MEMORY_SHARED = 4,
-    TPA_API_EXPORT_MEMORY_PER_WORKER = 12,
+    TPA_API_EXPORT_MEMORY_PER_WORKER = 14,
 };
 
 /*

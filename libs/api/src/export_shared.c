@@ -81,14 +81,15 @@ void tpa_api_export_memory_refresh(struct tpa_worker *worker)
         snprintf(name, sizeof(name), "flight, class %u", i);
         account_slab(&ledger, name, &tcp->flight.classes[i]);
     }
-    account_slab(&ledger, "congestion states", &tcp->congestion_states);
+    account_slab(&ledger, "congestion states, small", &tcp->congestion_states.small);
+    account_slab(&ledger, "congestion states, large", &tcp->congestion_states.large);
     account(&ledger, "connection table", "entries", worker->demux.count, 0,
             tpa_api_demux_footprint(&worker->demux));
     if (worker->index == 0)
         shared_refresh(export);
 }
 
-_Static_assert(9 + TPA_TCP_FLIGHT_CLASSES <= TPA_API_EXPORT_MEMORY_PER_WORKER,
+_Static_assert(10 + TPA_TCP_FLIGHT_CLASSES <= TPA_API_EXPORT_MEMORY_PER_WORKER,
                "a record for each line above");
 
 /* ---- Ports ---- */

@@ -74,11 +74,12 @@ int tpa_listen_on(const char *local, uint16_t port, const struct tpa_sock_opts *
 {
     struct tpa_worker *worker = tpa_api_worker_current();
     struct tpa_api_listener *listener;
+    const struct tpa_tcp_congestion *congestion;
     int error;
 
     if (worker == NULL)
         return tpa_api_fail(TPA_ENFILE);
-    if (port == 0)
+    if (port == 0 || tpa_api_congestion_option(opts, &congestion) != TPA_OK)
         return tpa_api_fail(TPA_EINVAL);
     listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
@@ -87,6 +88,7 @@ int tpa_listen_on(const char *local, uint16_t port, const struct tpa_sock_opts *
     listener->port = port;
     listener->scaling = opts != NULL && opts->listen_scaling;
     listener->data = opts != NULL ? opts->data : NULL;
+    listener->congestion = congestion;
     error = listener_bind(worker, listener, local);
     if (error == TPA_OK)
         error = listener_open(worker, listener);

@@ -21,10 +21,11 @@ enum tpa_api_family {
 };
 
 struct tpa_api_listener {
-    _Atomic(struct tpa_api_listener *) next; /* of the same port */
-    struct tpa_base_address local;           /* meaningful unless any_address */
-    struct tpa_worker *worker;               /* in whose thread it was opened */
-    void *data;                              /* the program's */
+    _Atomic(struct tpa_api_listener *) next;     /* of the same port */
+    struct tpa_base_address local;               /* meaningful unless any_address */
+    struct tpa_worker *worker;                   /* in whose thread it was opened */
+    void *data;                                  /* the program's */
+    const struct tpa_tcp_congestion *congestion; /* of what it accepts; NULL = as configured */
     int sid;
     uint16_t port; /* host order */
     bool any_address;

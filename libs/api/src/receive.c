@@ -117,6 +117,9 @@ static void open_passively(struct tpa_worker *worker, struct tpa_api_listener *l
     }
     if (worker->instance->nagle)
         tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false);
+    /* Without memory for it the connection goes on with the control that is configured. */
+    if (listener->congestion != NULL)
+        (void)tpa_tcp_set_congestion(&worker->tcp, &sock->tcp, listener->congestion, worker->now);
     tpa_api_export_trace_begin(sock);
     worker->counters.accepted++;
     tpa_mem_packet_free(arrival->packet);

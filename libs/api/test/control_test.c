@@ -295,6 +295,6 @@ Test(control, answers_through_the_mailbox)
     world_step();
     cr_assert_eq(tpa_stats_mailbox_take(&client, &status, answer, sizeof(answer)), TPA_OK);
     cr_expect_eq(status, TPA_OK);
-    cr_expect_str_eq(answer, "newreno");
+    cr_expect_str_eq(answer, "cubic");
     tpa_stats_mailbox_close(&client);
 }

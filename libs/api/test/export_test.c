@@ -286,7 +286,7 @@ static const char *option_value(const char *name)
 Test(export, shows_the_configuration)
 {
     cr_expect_str_eq(option_value("tcp.time_wait"), "1m");
-    cr_expect_str_eq(option_value("tcp.congestion"), "newreno");
+    cr_expect_str_eq(option_value("tcp.congestion"), "cubic");
 }
 
 /* ---- Traces ---- */

@@ -135,7 +135,7 @@ const struct tpa_cfg_option tpa_cfg_option_table[] = {
     OPTION("tcp.local_port_range", TPA_CFG_PORT_RANGE, tcp.local_port_range, "41000 64000",
            "ports for connections without a given one", START),
     BOOLEAN("tcp.measure_latency", tcp.measure_latency, "0", "1: measure time in the stack"),
-    OPTION("tcp.congestion", TPA_CFG_STRING, tcp.congestion, "newreno", "congestion control",
+    OPTION("tcp.congestion", TPA_CFG_STRING, tcp.congestion, "cubic", "congestion control",
            START),
 
     SIZE("mem.rcv_budget", mem.rcv_budget, "auto", MB, 64 * GB,

@@ -116,7 +116,7 @@ Test(options, fields_hold_nanoseconds_and_bytes)
     cr_assert_eq(options.tcp.drop_ooo_threshold, TPA_CFG_THRESHOLD_AUTO);
     cr_assert_eq(options.dpdk.numa, TPA_CFG_NUMA_ANY);
     cr_assert_eq(options.net[3].mtu, TPA_CFG_MTU_PORT);
-    cr_assert_str_eq(options.tcp.congestion, "newreno");
+    cr_assert_str_eq(options.tcp.congestion, "cubic");
     cr_assert_eq(options.net_seen, 0);
 }
 

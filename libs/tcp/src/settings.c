@@ -28,6 +28,16 @@ int tpa_tcp_set_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
     return 0;
 }
 
+int tpa_tcp_set_congestion(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                           const struct tpa_tcp_congestion *congestion, uint64_t now)
+{
+    if (congestion == connection->window.algorithm)
+        return 0;
+    if (connection->window.algorithm == NULL)
+        return 0; /* finished already */
+    return tpa_tcp_window_switch(&connection->window, congestion, &worker->congestion_states, now);
+}
+
 void tpa_tcp_set_dscp(struct tpa_tcp_connection *connection, uint8_t dscp)
 {
     connection->traffic_class = (uint8_t)(dscp << 2);

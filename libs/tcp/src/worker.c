@@ -41,7 +41,7 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .write_chunk_size = 16 << 10,
         .cwnd_initial = 16384,
         .cwnd_max = 1 << 30,
-        .congestion = &tpa_tcp_congestion_newreno,
+        .congestion = &tpa_tcp_congestion_cubic,
     };
 }
 
@@ -90,8 +90,7 @@ static int init_parts(struct tpa_tcp_worker *worker, const struct tpa_tcp_worker
     error = tpa_tcp_flight_worker_init(&worker->flight, config->chunks);
     if (error != 0)
         return error;
-    return tpa_mem_slab_init(&worker->congestion_states, config->chunks,
-                             TPA_TCP_CONGESTION_STATE_SIZE, 8, 0);
+    return tpa_tcp_congestion_states_init(&worker->congestion_states, config->chunks);
 }
 
 int tpa_tcp_worker_init(struct tpa_tcp_worker *worker, const struct tpa_tcp_worker_config *config)
@@ -126,6 +125,6 @@ int tpa_tcp_worker_fini(struct tpa_tcp_worker *worker)
     if (error == 0)
         error = tpa_tcp_flight_worker_fini(&worker->flight);
     if (error == 0)
-        error = tpa_mem_slab_destroy(&worker->congestion_states);
+        error = tpa_tcp_congestion_states_destroy(&worker->congestion_states);
     return error;
 }

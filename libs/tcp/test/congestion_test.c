@@ -1,209 +1,88 @@
+/* What is around the controls: how they are found, added, exchanged, and their memory. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <tpa/base/error.h>
 #include <tpa/tcp/congestion.h>
 
+#include "control.h"
+#include "host.h"
 #include "stream.h"
 
 TestSuite(congestion);
 
-#define MSS     1000u
-#define INITIAL (10 * MSS)
+#define MSS CONTROL_MSS
 
-static struct tpa_tcp_window newreno(void)
+static const char *const names[] = {"cubic", "dctcp", "newreno"};
+
+/* Each directory of cc/ is in the table, by its name. */
+Test(congestion, find)
 {
-    struct tpa_tcp_window window;
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(names); i++) {
+        const struct tpa_tcp_congestion *found = tpa_tcp_congestion_find(names[i]);
 
-    cr_assert_eq(
-        tpa_tcp_window_init(&window, &tpa_tcp_congestion_newreno, NULL, MSS, INITIAL, 1u << 30, 0),
-        0);
-    return window;
+        cr_assert_not_null(found, "%s", names[i]);
+        cr_assert_str_eq(found->name, names[i]);
+    }
+    cr_assert_eq(tpa_tcp_congestion_find("newreno"), &tpa_tcp_congestion_newreno);
+    cr_assert_eq(tpa_tcp_congestion_find("cubic"), &tpa_tcp_congestion_cubic);
+    cr_assert_null(tpa_tcp_congestion_find("none"));
+    cr_assert_null(tpa_tcp_congestion_find(""));
 }
 
-static void acknowledge(struct tpa_tcp_window *window, uint32_t bytes)
+Test(congestion, cubic_is_the_default)
 {
-    const struct tpa_tcp_ack_sample sample = {
-        .acked = bytes, .delivered = bytes, .in_flight = window->cwnd, .window_limited = true};
+    struct tpa_tcp_config config;
 
-    window->algorithm->on_ack(window, &sample);
-}
-
-Test(congestion, begins_with_the_initial_window)
-{
-    struct tpa_tcp_window window = newreno();
-
-    cr_assert_eq(window.cwnd, INITIAL);
-    cr_assert_eq(window.ssthresh, TPA_TCP_SSTHRESH_INFINITE);
-    cr_assert_eq(tpa_tcp_window_pacing_rate(&window), 0);
-}
-
-Test(congestion, slow_start_doubles_in_a_round_trip)
-{
-    struct tpa_tcp_window window = newreno();
-
-    for (int i = 0; i < 5; i++)
-        acknowledge(&window, 2 * MSS); /* delayed ACKs */
-    cr_assert_eq(window.cwnd, 2 * INITIAL);
-}
-
-/* RFC 3465 section 2.3: at most L = 2 segments for each acknowledgement. */
-Test(congestion, slow_start_makes_no_burst_of_a_stretched_ack)
-{
-    struct tpa_tcp_window window = newreno();
-
-    acknowledge(&window, 10 * MSS);
-    cr_assert_eq(window.cwnd, INITIAL + 2 * MSS);
-}
-
-/* Row 30: 1,000 acknowledgements of a byte are as good as one of a segment. */
-Test(congestion, ack_division_gains_nothing)
-{
-    struct tpa_tcp_window window = newreno();
-
-    for (uint32_t i = 0; i < MSS; i++)
-        acknowledge(&window, 1);
-    cr_assert_eq(window.cwnd, INITIAL + MSS);
-}
-
-Test(congestion, avoidance_adds_a_segment_in_a_round_trip)
-{
-    struct tpa_tcp_window window = newreno();
-
-    window.ssthresh = window.cwnd;
-    for (uint32_t i = 0; i < INITIAL - 1; i++)
-        acknowledge(&window, 1);
-    cr_assert_eq(window.cwnd, INITIAL);
-    acknowledge(&window, 1);
-    cr_assert_eq(window.cwnd, INITIAL + MSS);
-    for (uint32_t i = 0; i < 11; i++)
-        acknowledge(&window, MSS);
-    cr_assert_eq(window.cwnd, INITIAL + 2 * MSS);
-}
-
-Test(congestion, a_window_that_is_not_used_does_not_grow)
-{
-    struct tpa_tcp_window window = newreno();
-    const struct tpa_tcp_ack_sample sample = {.acked = MSS, .delivered = MSS};
-
-    for (int i = 0; i < 1000; i++)
-        window.algorithm->on_ack(&window, &sample);
-    cr_assert_eq(window.cwnd, INITIAL);
-}
-
-Test(congestion, recovery)
-{
-    struct tpa_tcp_window window = newreno();
-    const struct tpa_tcp_ack_sample during = {
-        .acked = MSS, .delivered = MSS, .window_limited = true, .in_recovery = true};
-
-    window.algorithm->on_loss_event(&window, 9 * MSS, 0);
-    cr_assert_eq(window.ssthresh, 4500);
-    cr_assert_eq(window.cwnd, 4500);
-    window.algorithm->on_ack(&window, &during);
-    cr_assert_eq(window.cwnd, 4500);
-    window.algorithm->on_exit_recovery(&window, 4 * MSS, 0);
-    cr_assert_eq(window.cwnd, 4500);
-    for (int i = 0; i < 5; i++)
-        acknowledge(&window, MSS);
-    cr_assert_eq(window.cwnd, 5500); /* congestion avoidance */
-}
-
-/* RFC 6582 section 3.2, step 3. */
-Test(congestion, no_burst_behind_recovery)
-{
-    struct tpa_tcp_window window = newreno();
-
-    window.algorithm->on_loss_event(&window, 100 * MSS, 0);
-    window.algorithm->on_exit_recovery(&window, 0, 0);
-    cr_assert_eq(window.cwnd, 2 * MSS);
-    cr_assert_eq(window.ssthresh, 50 * MSS);
-}
-
-Test(congestion, ssthresh_is_never_below_two_segments)
-{
-    struct tpa_tcp_window window = newreno();
-
-    window.algorithm->on_loss_event(&window, 0, 0);
-    cr_assert_eq(window.ssthresh, 2 * MSS);
-}
-
-/* RFC 5681 section 3.1: the loss window is one segment; ssthresh holds when the same one times out
- * again. */
-Test(congestion, timeout)
-{
-    struct tpa_tcp_window window = newreno();
-    struct tpa_tcp_ack_sample sample = {
-        .acked = 5 * MSS, .delivered = 5 * MSS, .window_limited = true, .after_timeout = true};
-
-    window.algorithm->on_rto(&window, 10 * MSS, false, 0);
-    cr_assert_eq(window.cwnd, MSS);
-    cr_assert_eq(window.ssthresh, 5 * MSS);
-    window.algorithm->on_rto(&window, MSS, true, 0);
-    cr_assert_eq(window.ssthresh, 5 * MSS);
-    window.algorithm->on_ack(&window, &sample);
-    cr_assert_eq(window.cwnd, 2 * MSS); /* L = 1 */
-}
-
-Test(congestion, idle)
-{
-    struct tpa_tcp_window window = newreno();
-
-    window.cwnd = 50 * MSS;
-    window.algorithm->on_idle(&window, 1, 1);
-    cr_assert_eq(window.cwnd, INITIAL);
-    window.cwnd = 2 * MSS;
-    window.algorithm->on_idle(&window, 1, 1);
-    cr_assert_eq(window.cwnd, 2 * MSS);
-}
-
-Test(congestion, spurious_reductions_are_taken_back_once)
-{
-    struct tpa_tcp_window window = newreno();
-
-    window.algorithm->on_spurious(&window, 0); /* nothing to take back */
-    cr_assert_eq(window.cwnd, INITIAL);
-    window.algorithm->on_rto(&window, INITIAL, false, 0);
-    window.algorithm->on_rto(&window, INITIAL, true, 0);
-    window.algorithm->on_spurious(&window, 0);
-    cr_assert_eq(window.cwnd, INITIAL);
-    cr_assert_eq(window.ssthresh, TPA_TCP_SSTHRESH_INFINITE);
-    window.cwnd = MSS;
-    window.algorithm->on_spurious(&window, 0);
-    cr_assert_eq(window.cwnd, MSS);
-}
-
-Test(congestion, cwnd_max)
-{
-    struct tpa_tcp_window window = newreno();
-
-    window.cwnd_max = INITIAL + 1;
-    for (int i = 0; i < 10; i++)
-        acknowledge(&window, MSS);
-    cr_assert_eq(window.cwnd, INITIAL + 1);
-    window.cwnd_max = UINT32_MAX;
-    window.cwnd = UINT32_MAX - 5;
-    acknowledge(&window, MSS);
-    cr_assert_eq(window.cwnd, UINT32_MAX);
+    tpa_tcp_config_default(&config);
+    cr_assert_eq(config.congestion, &tpa_tcp_congestion_cubic);
 }
 
 Test(congestion, small_settings_are_raised_to_a_segment)
 {
-    struct tpa_tcp_window window;
+    struct control control;
+    struct tpa_tcp_window *window = &control.window;
 
-    cr_assert_eq(tpa_tcp_window_init(&window, &tpa_tcp_congestion_newreno, NULL, MSS, 1, 1, 0), 0);
-    cr_assert_eq(window.cwnd, MSS);
-    cr_assert_eq(window.cwnd_max, MSS);
-    tpa_tcp_window_set_mss(&window, 9000, 1);
-    cr_assert_eq(window.cwnd, 9000);
+    control_start(&control, &tpa_tcp_congestion_newreno);
+    tpa_tcp_window_fini(window, &control.states);
+    cr_assert_eq(
+        tpa_tcp_window_init(window, &tpa_tcp_congestion_newreno, &control.states, MSS, 1, 1, 0), 0);
+    cr_assert_eq(window->cwnd, MSS);
+    cr_assert_eq(window->cwnd_max, MSS);
+    tpa_tcp_window_set_mss(window, 9000, 1);
+    cr_assert_eq(window->cwnd, 9000);
+    control_stop(&control);
 }
 
-Test(congestion, find)
+/* What holds for each of them: a window between a segment and cwnd_max, whatever happens. */
+Test(congestion, every_control_keeps_the_window_in_its_bounds)
 {
-    cr_assert_eq(tpa_tcp_congestion_find("newreno"), &tpa_tcp_congestion_newreno);
-    cr_assert_null(tpa_tcp_congestion_find("none"));
-    cr_assert_null(tpa_tcp_congestion_find(""));
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(names); i++) {
+        const struct tpa_tcp_congestion *algorithm = tpa_tcp_congestion_find(names[i]);
+        struct control control;
+        struct tpa_tcp_window *window = &control.window;
+
+        control_start(&control, algorithm);
+        window->cwnd_max = 100 * MSS;
+        control_run(&control, 60 * SECONDS);
+        cr_assert_leq(window->cwnd, 100 * MSS, "%s", names[i]);
+        algorithm->on_loss_event(window, 0, control.now);
+        cr_assert_geq(window->ssthresh, 2 * MSS, "%s", names[i]);
+        algorithm->on_exit_recovery(window, 0, control.now);
+        cr_assert_geq(window->cwnd, MSS, "%s", names[i]);
+        tpa_tcp_window_on_ecn(window, 0, control.now);
+        cr_assert_geq(window->cwnd, MSS, "%s", names[i]);
+        algorithm->on_rto(window, 0, false, control.now);
+        cr_assert_geq(window->cwnd, MSS, "%s", names[i]);
+        cr_assert_geq(window->ssthresh, 2 * MSS, "%s", names[i]);
+        algorithm->on_spurious(window, control.now);
+        algorithm->on_spurious(window, control.now);
+        algorithm->on_idle(window, 1000 * SECONDS, control.now);
+        cr_assert(window->cwnd >= MSS && window->cwnd <= 100 * MSS, "%s", names[i]);
+        control_stop(&control);
+    }
 }
 
 /* An algorithm out of tree, with a state of its own. */
@@ -218,14 +97,12 @@ static void counting_init(struct tpa_tcp_window *window, uint64_t now)
 {
     struct counting_state *state = window->state;
 
-    (void)now;
     cr_assert_eq(state->inits, 0);
     state->inits++;
 }
 
 static void counting_fini(struct tpa_tcp_window *window)
 {
-    (void)window;
     finis++;
 }
 
@@ -233,8 +110,24 @@ static void counting_on_ack(struct tpa_tcp_window *window, const struct tpa_tcp_
 {
     struct counting_state *state = window->state;
 
-    (void)sample;
     state->acks++;
+}
+
+static void counting_on_congestion(struct tpa_tcp_window *window, uint32_t in_flight, uint64_t now)
+{
+}
+
+static void counting_on_rto(struct tpa_tcp_window *window, uint32_t in_flight, bool repeated,
+                            uint64_t now)
+{
+}
+
+static void counting_on_idle(struct tpa_tcp_window *window, uint64_t idle, uint64_t now)
+{
+}
+
+static void counting_on_spurious(struct tpa_tcp_window *window, uint64_t now)
+{
 }
 
 static const struct tpa_tcp_congestion counting = {
@@ -243,34 +136,100 @@ static const struct tpa_tcp_congestion counting = {
     .init = counting_init,
     .fini = counting_fini,
     .on_ack = counting_on_ack,
+    .on_loss_event = counting_on_congestion,
+    .on_exit_recovery = counting_on_congestion,
+    .on_rto = counting_on_rto,
+    .on_idle = counting_on_idle,
+    .on_spurious = counting_on_spurious,
 };
 
 Test(congestion, switched_while_the_connection_lives)
 {
-    struct tpa_tcp_window window = newreno();
-    struct tpa_mem_slab states;
+    struct control control;
+    struct tpa_tcp_window *window = &control.window;
+    struct tpa_tcp_congestion_states *states = &control.states;
 
-    cr_assert_eq(
-        tpa_mem_slab_init(&states, &stream_chunk_source, TPA_TCP_CONGESTION_STATE_SIZE, 8, 0), 0);
-    window.cwnd = 12345;
-    states.fault_countdown = 1;
-    cr_assert_eq(tpa_tcp_window_switch(&window, &counting, &states, 0), TPA_ENOMEM);
-    cr_assert_eq(window.algorithm, &tpa_tcp_congestion_newreno);
+    control_start(&control, &tpa_tcp_congestion_newreno);
+    window->cwnd = 12345;
+    states->small.fault_countdown = 1;
+    cr_assert_eq(tpa_tcp_window_switch(window, &counting, states, 0), TPA_ENOMEM);
+    cr_assert_eq(window->algorithm, &tpa_tcp_congestion_newreno);
 
-    cr_assert_eq(tpa_tcp_window_switch(&window, &counting, &states, 0), 0);
-    cr_assert_eq(window.cwnd, 12345);
-    acknowledge(&window, MSS);
-    cr_assert_eq(((struct counting_state *)window.state)->acks, 1);
-    cr_assert_eq(tpa_tcp_window_switch(&window, &counting, &states, 0), 0); /* anew */
+    cr_assert_eq(tpa_tcp_window_switch(window, &counting, states, 0), 0);
+    cr_assert_eq(window->cwnd, 12345);
+    control_acknowledge(&control, MSS);
+    cr_assert_eq(((struct counting_state *)window->state)->acks, 1);
+    cr_assert_eq(tpa_tcp_window_switch(window, &counting, states, 0), 0); /* anew */
     cr_assert_eq(finis, 1);
-    cr_assert_eq(states.in_use, 1);
+    cr_assert_eq(states->small.in_use, 1);
 
-    cr_assert_eq(tpa_tcp_window_switch(&window, &tpa_tcp_congestion_newreno, &states, 0), 0);
-    cr_assert_eq(states.in_use, 0);
-    cr_assert_null(window.state);
-    tpa_tcp_window_fini(&window, &states);
-    tpa_tcp_window_fini(&window, &states);
+    cr_assert_eq(tpa_tcp_window_switch(window, &tpa_tcp_congestion_newreno, states, 0), 0);
     cr_assert_eq(finis, 2);
-    cr_assert_eq(tpa_mem_slab_destroy(&states), 0);
-    cr_assert_eq(stream_chunks, 0);
+    cr_assert_eq(states->small.in_use, 1);
+    tpa_tcp_window_fini(window, states);
+    tpa_tcp_window_fini(window, states);
+    cr_assert_eq(finis, 2);
+    cr_assert_eq(states->small.in_use, 0);
+    control_stop(&control);
+}
+
+/* Between any two, in slow start and behind a loss: cwnd and ssthresh hold, and growth goes on. */
+Test(congestion, any_control_takes_over_from_any_other)
+{
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(names); i++) {
+        for (size_t k = 0; k < TPA_BASE_ARRAY_SIZE(names); k++) {
+            struct control control;
+            struct tpa_tcp_window *window = &control.window;
+            uint32_t cwnd, ssthresh;
+
+            control_start(&control, tpa_tcp_congestion_find(names[i]));
+            control_run(&control, 1 * SECONDS);
+            control_lose(&control);
+            control_run(&control, 1 * SECONDS);
+            cwnd = window->cwnd;
+            ssthresh = window->ssthresh;
+            cr_assert_eq(tpa_tcp_window_switch(window, tpa_tcp_congestion_find(names[k]),
+                                               &control.states, control.now),
+                         0);
+            cr_assert_eq(window->cwnd, cwnd);
+            cr_assert_eq(window->ssthresh, ssthresh);
+            window->algorithm->on_spurious(window, control.now);
+            cr_assert_eq(window->cwnd, cwnd, "%s takes back what %s did", names[k], names[i]);
+            control_run(&control, 20 * SECONDS);
+            cr_assert_gt(window->cwnd, cwnd, "%s, then %s", names[i], names[k]);
+            control_stop(&control);
+        }
+    }
+}
+
+Test(congestion, registered_controls_are_found)
+{
+    struct tpa_tcp_congestion incomplete = counting, large = counting;
+
+    incomplete.on_idle = NULL;
+    cr_assert_eq(tpa_tcp_congestion_register(&incomplete), TPA_EINVAL);
+    large.state_size = TPA_TCP_CONGESTION_STATE_SIZE + 1;
+    cr_assert_eq(tpa_tcp_congestion_register(&large), TPA_EINVAL);
+    cr_assert_eq(tpa_tcp_congestion_register(&tpa_tcp_congestion_cubic), TPA_EEXIST);
+    cr_assert_null(tpa_tcp_congestion_find("counting"));
+
+    cr_assert_eq(tpa_tcp_congestion_register(&counting), 0);
+    cr_assert_eq(tpa_tcp_congestion_find("counting"), &counting);
+    cr_assert_eq(tpa_tcp_congestion_register(&counting), TPA_EEXIST);
+}
+
+Test(congestion, registered_controls_are_bounded)
+{
+    static struct tpa_tcp_congestion controls[TPA_TCP_CONGESTION_REGISTERED_MAX + 1];
+    static char text[TPA_TCP_CONGESTION_REGISTERED_MAX + 1][16];
+
+    for (int i = 0; i <= TPA_TCP_CONGESTION_REGISTERED_MAX; i++) {
+        snprintf(text[i], sizeof(text[i]), "control %d", i);
+        controls[i] = counting;
+        controls[i].name = text[i];
+        cr_assert_eq(tpa_tcp_congestion_register(&controls[i]),
+                     i < TPA_TCP_CONGESTION_REGISTERED_MAX ? 0 : TPA_ENOSPC);
+    }
+    for (int i = 0; i < TPA_TCP_CONGESTION_REGISTERED_MAX; i++)
+        cr_assert_eq(tpa_tcp_congestion_find(text[i]), &controls[i]);
 }

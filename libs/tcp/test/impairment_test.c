@@ -223,6 +223,8 @@ Test(recovery, needs_no_timeout_for_holes_in_a_window)
     static struct pair pair;
 
     pair_prepare(&pair, UINT32_MAX - 100000, 5);
+    /* Its flights hold no more of these holes than one ACK has SACK blocks. */
+    pair.hosts[0].config.congestion = &tpa_tcp_congestion_newreno;
     pair.applications[0].to_write = 1000000;
     pair.fate = every_eighth;
     pair_open(&pair);

@@ -39,6 +39,8 @@ void wire_prepare(struct wire *wire, uint32_t iss, uint32_t irs)
     memset(wire, 0, sizeof(*wire));
     host_prepare(&wire->host, pool);
     wire->host.config.segmentation = false;
+    /* The numbers in these tests are RFC 5681's; each control has a test of its own. */
+    wire->host.config.congestion = &tpa_tcp_congestion_newreno;
     wire->now = 500 * SECONDS;
     wire->iss = iss;
     wire->irs = irs;

@@ -21,10 +21,21 @@ TPA_BASE_DECLARATIONS_BEGIN
 /* ssthresh before the first loss: "arbitrarily high" (RFC 5681 section 3.1). */
 #define TPA_TCP_SSTHRESH_INFINITE UINT32_MAX
 
-/* Bytes of private state that an algorithm may ask for: one slab serves all of them. */
-#define TPA_TCP_CONGESTION_STATE_SIZE 192
+/* Bytes of private state that an algorithm may ask for. Those that do with a small one, as the
+ * default does, don't pay for the others. */
+#define TPA_TCP_CONGESTION_STATE_SMALL 128
+#define TPA_TCP_CONGESTION_STATE_SIZE  384
+
+/* Algorithms that a program may add to those that are built in. */
+#define TPA_TCP_CONGESTION_REGISTERED_MAX 16
 
 struct tpa_tcp_congestion;
+
+/* A worker's memory for private states. */
+struct tpa_tcp_congestion_states {
+    struct tpa_mem_slab small; /* objects of TPA_TCP_CONGESTION_STATE_SMALL */
+    struct tpa_mem_slab large; /* and of TPA_TCP_CONGESTION_STATE_SIZE */
+};
 
 /* One per connection. Only the algorithm writes cwnd and ssthresh; TCP writes mss. */
 struct tpa_tcp_window {
@@ -46,22 +57,27 @@ _Static_assert(sizeof(struct tpa_tcp_window) == 48, "part of each connection");
 struct tpa_tcp_ack_sample {
     uint64_t now;
     uint64_t rtt;        /* of this acknowledgement; 0 = no sample */
+    uint64_t srtt;       /* smoothed round-trip time; 0 = no sample so far */
     uint32_t acked;      /* bytes by which snd_una advanced */
     uint32_t delivered;  /* bytes that are newly known to have arrived: acknowledged or SACKed */
     uint32_t in_flight;  /* bytes in flight before this acknowledgement */
-    bool window_limited; /* the flight filled cwnd: growth is deserved (RFC 7661) */
+    uint32_t snd_una;    /* sequence numbers, after it: for rounds, which end when what was sent */
+    uint32_t snd_nxt;    /*   at their beginning is acknowledged */
+    uint32_t marked;     /* bytes of `acked` that the peer saw marked by congestion (ECN) */
+    bool window_limited; /* the flight filled cwnd: growth is deserved */
     bool in_recovery;    /* fast recovery goes on: cwnd is not to grow */
     bool after_timeout;  /* acknowledges data that was sent before the last time-out (RFC 3465: L=1)
                           */
 };
 
-/* No function may be NULL except pacing_rate and fini. `now` as everywhere. */
+/* No function may be NULL except fini, on_ecn and pacing_rate. `now` as everywhere. */
 struct tpa_tcp_congestion {
     const char *name;    /* as the configuration names it */
     uint32_t state_size; /* bytes of private state, zeroed before init; at most
                             TPA_TCP_CONGESTION_STATE_SIZE */
 
-    /* A new connection, or a living one that switches to this algorithm: cwnd and ssthresh hold. */
+    /* A new connection, once more when its handshake is done (mss and cwnd are known then), or a
+     * living one that switches to this algorithm: cwnd and ssthresh hold. */
     void (*init)(struct tpa_tcp_window *window, uint64_t now);
     void (*fini)(struct tpa_tcp_window *window);
 
@@ -83,6 +99,11 @@ struct tpa_tcp_congestion {
     /* Sending begins after nothing was sent for `idle`; called if that is more than the RTO. */
     void (*on_idle)(struct tpa_tcp_window *window, uint64_t idle, uint64_t now);
 
+    /* The peer echoed a mark of congestion and nothing is lost: at most once per window of data
+     * (RFC 3168 section 6.1.2), not in recovery. May reduce by less than on_loss_event (RFC 8511);
+     * cwnd stays at least one mss. NULL: a mark is as good as a loss. */
+    void (*on_ecn)(struct tpa_tcp_window *window, uint32_t in_flight, uint64_t now);
+
     /* The last reduction was for nothing: restore. */
     void (*on_spurious)(struct tpa_tcp_window *window, uint64_t now);
 
@@ -90,32 +111,58 @@ struct tpa_tcp_congestion {
     uint64_t (*pacing_rate)(const struct tpa_tcp_window *window);
 };
 
+/* The default: CUBIC (RFC 9438) with HyStart++ (RFC 9406). */
+extern const struct tpa_tcp_congestion tpa_tcp_congestion_cubic;
+
 /* RFC 5681 with appropriate byte counting (RFC 3465). */
 extern const struct tpa_tcp_congestion tpa_tcp_congestion_newreno;
 
-/* The algorithm of that name, or NULL. */
+/* The algorithm of that name, built in or registered; NULL if there is none. Any thread. */
 const struct tpa_tcp_congestion *tpa_tcp_congestion_find(const char *name);
 
 /*
- * Sets a window up for a new connection. `states`: the worker's slab of private states (objects of
- * TPA_TCP_CONGESTION_STATE_SIZE); may be NULL if the algorithm has none. `cwnd_initial` in bytes
- * (raised to one mss), `cwnd_max` likewise. 0; TPA_ENOMEM: no state, nothing done.
+ * Adds an algorithm of the program's own, which is never taken away: from now on
+ * tpa_tcp_congestion_find knows it, and so do the configuration and the socks of instances that
+ * start later. Any thread. 0; TPA_EINVAL (a function is missing, or state_size is too large),
+ * TPA_EEXIST (the name is taken), TPA_ENOSPC (TPA_TCP_CONGESTION_REGISTERED_MAX are there).
+ */
+int tpa_tcp_congestion_register(const struct tpa_tcp_congestion *algorithm);
+
+/* Takes no memory yet. 0; TPA_EINVAL. */
+int tpa_tcp_congestion_states_init(struct tpa_tcp_congestion_states *states,
+                                   const struct tpa_mem_chunk_source *source);
+/* 0; TPA_EBUSY while windows have states. */
+int tpa_tcp_congestion_states_destroy(struct tpa_tcp_congestion_states *states);
+
+/*
+ * Sets a window up for a new connection. `states`: the worker's; may be NULL if the algorithm has
+ * no private state. `cwnd_initial` in bytes (raised to one mss), `cwnd_max` likewise. 0;
+ * TPA_ENOMEM: no state, nothing done.
  */
 int tpa_tcp_window_init(struct tpa_tcp_window *window, const struct tpa_tcp_congestion *algorithm,
-                        struct tpa_mem_slab *states, uint32_t mss, uint32_t cwnd_initial,
-                        uint32_t cwnd_max, uint64_t now);
+                        struct tpa_tcp_congestion_states *states, uint32_t mss,
+                        uint32_t cwnd_initial, uint32_t cwnd_max, uint64_t now);
 
 /* Exchanges the algorithm of a living connection; cwnd and ssthresh stay. 0; TPA_ENOMEM: the old
  * one goes on. */
 int tpa_tcp_window_switch(struct tpa_tcp_window *window, const struct tpa_tcp_congestion *algorithm,
-                          struct tpa_mem_slab *states, uint64_t now);
+                          struct tpa_tcp_congestion_states *states, uint64_t now);
 
 /* Gives the private state back; the window may be initialised again. Zeroed memory is accepted. */
-void tpa_tcp_window_fini(struct tpa_tcp_window *window, struct tpa_mem_slab *states);
+void tpa_tcp_window_fini(struct tpa_tcp_window *window, struct tpa_tcp_congestion_states *states);
 
 /* The MSS changed (path MTU, end of the handshake): cwnd stays, but not below one mss.
  * `cwnd_initial` as in init. */
 void tpa_tcp_window_set_mss(struct tpa_tcp_window *window, uint32_t mss, uint32_t cwnd_initial);
+
+static inline void tpa_tcp_window_on_ecn(struct tpa_tcp_window *window, uint32_t in_flight,
+                                         uint64_t now)
+{
+    if (window->algorithm->on_ecn != NULL)
+        window->algorithm->on_ecn(window, in_flight, now);
+    else
+        window->algorithm->on_loss_event(window, in_flight, now);
+}
 
 static inline uint64_t tpa_tcp_window_pacing_rate(const struct tpa_tcp_window *window)
 {

@@ -165,6 +165,11 @@ void tpa_tcp_set_nodelay(struct tpa_tcp_worker *worker, struct tpa_tcp_connectio
 int tpa_tcp_set_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                           uint64_t idle, uint64_t now);
 
+/* Exchanges the congestion control, in any state; cwnd and ssthresh stay. 0; TPA_ENOMEM: the old
+ * one goes on. */
+int tpa_tcp_set_congestion(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                           const struct tpa_tcp_congestion *congestion, uint64_t now);
+
 /* The Diffserv field, 0 .. 63 (MUST-48, SHLD-21). */
 void tpa_tcp_set_dscp(struct tpa_tcp_connection *connection, uint8_t dscp);
 

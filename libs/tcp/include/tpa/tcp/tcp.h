@@ -72,7 +72,7 @@ struct tpa_tcp_config {
     uint32_t write_chunk_size;      /* bytes of one copied extent at most (16 KB) */
     uint32_t cwnd_initial;          /* bounded by RFC 6928 (16,384) */
     uint32_t cwnd_max;              /* (1 GB) */
-    const struct tpa_tcp_congestion *congestion; /* of new connections (NewReno) */
+    const struct tpa_tcp_congestion *congestion; /* of new connections (CUBIC) */
 };
 
 void tpa_tcp_config_default(struct tpa_tcp_config *config);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <tpa/base/list.h>
+#include <tpa/tcp/congestion.h>
 #include <tpa/tcp/parts.h>
 #include <tpa/tcp/tcp.h>
 
@@ -24,7 +25,7 @@ struct tpa_tcp_worker {
     struct tpa_tcp_reassembly_worker reassembly;
     struct tpa_tcp_send_worker send;
     struct tpa_tcp_flight_worker flight;
-    struct tpa_mem_slab congestion_states;
+    struct tpa_tcp_congestion_states congestion_states;
     struct tpa_tcp_keys keys;
     struct tpa_tcp_rate_limit reset_limit;
     uint32_t connections; /* opened or accepted, not finished */
