@@ -1,5 +1,8 @@
 #include "emit.h"
 
+#include "recovery.h"
+#include "undo.h"
+
 static uint32_t segments_on_wire(const struct rte_mbuf *packet, uint32_t length)
 {
     if ((packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)
@@ -131,6 +134,8 @@ bool tpa_tcp_emit_ack(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *co
 {
     struct tpa_tcp_header header = make_header(burst, connection, sequence, 0);
 
+    if (tpa_tcp_reassembly_has_duplicate(&connection->reassembly))
+        burst->worker->counters.dsacks_out++;
     if (connection->flags & TPA_TCP_USES_SACK)
         header.sack_count = (uint8_t)tpa_tcp_reassembly_blocks(&connection->reassembly, header.sack,
                                                                header.has_timestamp ? 3 : 4);
@@ -228,6 +233,14 @@ static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *
     connection->last_sent = (uint16_t)tpa_tcp_coarse(burst->now);
 }
 
+static void count_in_recovery(const struct tpa_tcp_connection *connection, uint32_t length)
+{
+    struct tpa_tcp_prr *prr = tpa_tcp_prr_of(connection);
+
+    if (prr != NULL)
+        tpa_tcp_prr_sent(prr, length);
+}
+
 uint32_t tpa_tcp_emit_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                           uint32_t length)
 {
@@ -243,6 +256,7 @@ uint32_t tpa_tcp_emit_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connection
         return 0;
     }
     worker->counters.bytes_out += length - has_fin;
+    count_in_recovery(connection, length);
     finish_text(burst, connection, packet, sequence, length, has_fin);
     return length;
 }
@@ -265,6 +279,9 @@ uint32_t tpa_tcp_emit_again(struct tpa_tcp_burst *burst, struct tpa_tcp_connecti
     worker->counters.retransmitted_segments++;
     worker->counters.retransmitted_bytes += length - has_fin;
     count_retransmission(connection);
+    count_in_recovery(connection, length);
+    if (connection->recovery != TPA_TCP_RECOVERY_NONE)
+        tpa_tcp_undo_retransmitted(connection, length, burst->now);
     tpa_base_trace_write(connection->trace, burst->now, TPA_BASE_TRACE_RETRANSMIT, sequence, length,
                          connection->retransmissions, 0);
     finish_text(burst, connection, packet, sequence, length, has_fin);

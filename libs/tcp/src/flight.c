@@ -85,10 +85,13 @@ static int reserve(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_worker *
         .capacity = capacities[class],
         .class = class,
         .lost_from = flight->nxt,
+        .highest = flight->una,
     };
     if (old != NULL) {
-        new->count = old->count;
-        new->lost_from = old->lost_from;
+        memcpy(new, old, sizeof(*new));
+        new->first = 0;
+        new->capacity = capacities[class];
+        new->class = class;
         memcpy(&new->range[0], &old->range[0], old->count * sizeof(old->range[0]));
         state_free(flight, worker);
     }
@@ -126,8 +129,14 @@ static bool can_extend(const struct tpa_tcp_flight_ranges *ranges,
 static void touch(struct tpa_tcp_flight_range *range, uint64_t now)
 {
     if (range->sent != now)
-        range->flags |= TPA_TCP_RANGE_MIXED;
-    range->sent = now;
+        tpa_tcp_flight_set_times(range, tpa_tcp_flight_first_time(range), now);
+}
+
+/* Something is sent: the next look for what was overtaken has to take it in. */
+static void note_send(struct tpa_tcp_flight_ranges *ranges, uint64_t now)
+{
+    if (now < ranges->unscanned)
+        ranges->unscanned = now;
 }
 
 int tpa_tcp_flight_sent(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_worker *worker,
@@ -136,8 +145,10 @@ int tpa_tcp_flight_sent(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_wor
     struct tpa_tcp_flight_ranges *ranges = flight->ranges;
     struct tpa_tcp_flight_range *last = NULL;
 
-    if (ranges != NULL)
+    if (ranges != NULL) {
         last = tpa_tcp_flight_at(ranges, ranges->count - 1u);
+        note_send(ranges, now);
+    }
     if (last != NULL && can_extend(ranges, last, 0, now)) {
         touch(last, now);
         flight->nxt += length;
@@ -157,18 +168,41 @@ int tpa_tcp_flight_sent(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_wor
     return 0;
 }
 
-void tpa_tcp_flight_delivered(const struct tpa_tcp_flight_range *range, uint32_t length,
+/* RFC 8985 section 6.2, step 2. Of a range that was sent bit by bit the first time counts. */
+static void note_latest(const struct tpa_tcp_flight_range *range, uint32_t end,
+                        struct tpa_tcp_flight_acked *acked)
+{
+    uint64_t sent = tpa_tcp_flight_first_time(range);
+
+    if (((range->flags & TPA_TCP_RANGE_EVER_RETRANSMITTED) != 0 && sent > acked->again_before) ||
+        range->spread == TPA_TCP_FLIGHT_SPREAD_MAX)
+        return;
+    if (!tpa_tcp_flight_sent_after(sent, end, acked->latest_sent, acked->latest_end))
+        return;
+    acked->latest_sent = sent;
+    acked->latest_end = end;
+}
+
+void tpa_tcp_flight_delivered(const struct tpa_tcp_flight *flight,
+                              const struct tpa_tcp_flight_range *range, uint32_t length,
                               struct tpa_tcp_flight_acked *acked)
 {
+    uint32_t end = range->start + length;
+
     if ((range->flags & TPA_TCP_RANGE_SACKED) != 0)
         return;
     acked->delivered += length;
+    note_latest(range, end, acked);
     if ((range->flags & TPA_TCP_RANGE_LOST) != 0)
         acked->was_lost = true;
     if ((range->flags & TPA_TCP_RANGE_EVER_RETRANSMITTED) != 0) {
         acked->retransmitted = true;
         return;
     }
+    if (tpa_base_seq_lt(end, flight->ranges->highest))
+        acked->reordered = true;
+    if (tpa_base_seq_leq(end, acked->original_end))
+        acked->original = true;
     if ((range->flags & TPA_TCP_RANGE_MIXED) != 0)
         return;
     if (acked->oldest_sent == 0 || range->sent < acked->oldest_sent)
@@ -191,7 +225,7 @@ void tpa_tcp_flight_acknowledged(struct tpa_tcp_flight *flight,
         uint32_t end = tpa_tcp_flight_end_of(flight, 0);
         uint32_t length = tpa_base_seq_min(end, ack) - flight->una;
 
-        tpa_tcp_flight_delivered(range, length, acked);
+        tpa_tcp_flight_delivered(flight, range, length, acked);
         tpa_tcp_flight_account(flight, range->flags, length, false);
         if ((range->flags & TPA_TCP_RANGE_LOST) == 0)
             not_lost += length;
@@ -208,6 +242,7 @@ void tpa_tcp_flight_acknowledged(struct tpa_tcp_flight *flight,
     /* What wasn't lost had arrived before, and each of its segments made a duplicate ACK. */
     flight->assumed -= TPA_BASE_MIN(flight->assumed, not_lost);
     ranges->lost_from = tpa_base_seq_max(ranges->lost_from, flight->una);
+    ranges->highest = tpa_base_seq_max(ranges->highest, flight->una);
     tpa_tcp_flight_limit_assumed(flight);
     if (ranges->count == 0)
         state_free(flight, worker);
@@ -270,6 +305,7 @@ int tpa_tcp_flight_retransmitted(struct tpa_tcp_flight *flight,
     unsigned int index = tpa_tcp_flight_find(flight, start);
     int from, to;
 
+    note_send(flight->ranges, now);
     if (tpa_tcp_flight_start_of(flight, index) == start && move_boundary(flight, index, end, now))
         return 0;
     from = tpa_tcp_flight_split(flight, worker, index, start, TPA_TCP_FLIGHT_RANGES_ALL);
@@ -288,6 +324,7 @@ int tpa_tcp_flight_retransmitted(struct tpa_tcp_flight *flight,
         tpa_tcp_flight_set_flags(flight, (unsigned int)i,
                                  (range->flags & TPA_TCP_RANGE_LOST) | AGAIN);
         range->sent = now;
+        range->spread = 0;
     }
     if (from > 0 &&
         can_extend(flight->ranges, tpa_tcp_flight_at(flight->ranges, (unsigned int)from - 1),

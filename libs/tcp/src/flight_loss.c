@@ -6,10 +6,13 @@
 /* `range` takes in a neighbour: flags of either are flags of both. */
 static void absorb(struct tpa_tcp_flight_range *range, const struct tpa_tcp_flight_range *other)
 {
+    uint64_t first =
+        TPA_BASE_MIN(tpa_tcp_flight_first_time(range), tpa_tcp_flight_first_time(other));
+
     range->flags |= other->flags;
     if (range->sent != other->sent)
         range->flags |= TPA_TCP_RANGE_MIXED;
-    range->sent = TPA_BASE_MAX(range->sent, other->sent);
+    tpa_tcp_flight_set_times(range, first, TPA_BASE_MAX(range->sent, other->sent));
 }
 
 /* Makes the ranges [from, to) one SACKed range, together with SACKed neighbours. */
@@ -53,7 +56,7 @@ static void mark_sacked(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_wor
             tpa_tcp_flight_split(flight, worker, index, right, TPA_TCP_FLIGHT_RANGES_MAX) < 0)
             break;
         range = tpa_tcp_flight_at(flight->ranges, index);
-        tpa_tcp_flight_delivered(range, tpa_tcp_flight_length_of(flight, index), acked);
+        tpa_tcp_flight_delivered(flight, range, tpa_tcp_flight_length_of(flight, index), acked);
         acked->sack_new = true;
         tpa_tcp_flight_set_flags(flight, index, TPA_TCP_RANGE_SACKED | (range->flags & remembered));
     }
@@ -75,6 +78,8 @@ void tpa_tcp_flight_sacked(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_
                            uint32_t ack, const struct tpa_tcp_sack_block *blocks,
                            unsigned int count, struct tpa_tcp_flight_acked *acked)
 {
+    uint32_t highest = flight->una;
+
     for (unsigned int i = 0; i < count; i++) {
         uint32_t left = blocks[i].left, right = blocks[i].right;
 
@@ -82,6 +87,7 @@ void tpa_tcp_flight_sacked(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_
             continue;
         if (i == 0 && is_duplicate_report(ack, blocks, count)) {
             acked->duplicate = true;
+            acked->duplicate_block = blocks[0];
             continue;
         }
         /* A segment that was overtaken may report what has been acknowledged since. */
@@ -90,7 +96,11 @@ void tpa_tcp_flight_sacked(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_
             tpa_base_seq_lt(blocks[i].left, ack))
             continue;
         mark_sacked(flight, worker, left, right, acked);
+        highest = tpa_base_seq_max(highest, right);
     }
+    /* Not before: the blocks of one segment are in no order. */
+    if (flight->ranges != NULL)
+        flight->ranges->highest = tpa_base_seq_max(flight->ranges->highest, highest);
 }
 
 /* Ranges [0, result) have enough SACKed above them to be lost (RFC 6675's IsLost). */
@@ -190,6 +200,7 @@ void tpa_tcp_flight_timeout(struct tpa_tcp_flight *flight)
             (tpa_tcp_flight_at(ranges, i)->flags & ~forgotten) | TPA_TCP_RANGE_LOST;
     merge_alike(ranges);
     ranges->lost_from = flight->una;
+    ranges->latest_sent = 0;
     flight->sacked = 0;
     flight->retransmitted = 0;
     flight->assumed = 0;
@@ -204,6 +215,9 @@ void tpa_tcp_flight_undo(struct tpa_tcp_flight *flight)
         tpa_tcp_flight_set_flags(
             flight, i, tpa_tcp_flight_at(flight->ranges, i)->flags & ~(uint32_t)TPA_TCP_RANGE_LOST);
     flight->ranges->lost_from = flight->nxt;
+    flight->ranges->unscanned = 0;
+    /* What was sent again seemed to have arrived, and had not. */
+    flight->ranges->latest_sent = 0;
 }
 
 void tpa_tcp_flight_lose_all(struct tpa_tcp_flight *flight)

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include <tpa/base/compiler.h>
+
 #include "flight.h"
 
 /* The ranges are range[first] to range[first + count - 1]: taking from the front moves nothing. */
@@ -14,13 +16,19 @@ struct tpa_tcp_flight_ranges {
     uint16_t count;
     uint16_t capacity;
     uint16_t class;
-    uint32_t lost_from; /* no range before it is lost and not sent again */
-    uint32_t reserved;
+    uint32_t lost_from;   /*  8: no range before it is lost and not sent again */
+    uint32_t highest;     /* 12: RACK.fack: one past the highest byte that has arrived */
+    uint64_t latest_sent; /* 16: RACK.xmit_ts: of what was sent last and arrived; 0 = unknown */
+    uint64_t latest_rtt;  /* 24: RACK.rtt, ns */
+    uint32_t latest_end;  /* 32: RACK.end_seq */
+    uint32_t reserved;    /* 36 */
+    uint64_t unscanned;   /* 40: what was sent before is SACKed, or lost and not sent again */
+    struct tpa_tcp_flight_notes notes; /* 48 */
     struct tpa_tcp_flight_range range[];
 };
 
 /* What SACK may not use up is left for sending, and sending again, while all holes are taken. */
-#define TPA_TCP_FLIGHT_RANGES_ALL (TPA_TCP_FLIGHT_RANGES_MAX + 20)
+#define TPA_TCP_FLIGHT_RANGES_ALL (TPA_TCP_FLIGHT_RANGES_MAX + 16)
 
 static inline struct tpa_tcp_flight_range *tpa_tcp_flight_at(struct tpa_tcp_flight_ranges *ranges,
                                                              unsigned int index)
@@ -86,12 +94,51 @@ static inline void tpa_tcp_flight_set_flags(struct tpa_tcp_flight *flight, unsig
 
     tpa_tcp_flight_account(flight, range->flags, length, false);
     tpa_tcp_flight_account(flight, flags, length, true);
-    range->flags = flags;
+    range->flags = flags & 0xff;
 }
 
 static inline bool tpa_tcp_flight_is_pending(uint32_t flags)
 {
     return (flags & (TPA_TCP_RANGE_LOST | TPA_TCP_RANGE_RETRANSMITTED)) == TPA_TCP_RANGE_LOST;
+}
+
+/* RACK_sent_after() of RFC 8985 section 6.2. */
+static inline bool tpa_tcp_flight_sent_after(uint64_t sent, uint32_t end, uint64_t than_sent,
+                                             uint32_t than_end)
+{
+    return sent > than_sent || (sent == than_sent && tpa_base_seq_gt(end, than_end));
+}
+
+/* When the first of a range's bytes was sent, or a little before. */
+static inline uint64_t tpa_tcp_flight_first_time(const struct tpa_tcp_flight_range *range)
+{
+    uint64_t spread = (uint64_t)range->spread << TPA_TCP_FLIGHT_SPREAD_SHIFT;
+
+    return range->sent - TPA_BASE_MIN(spread, range->sent);
+}
+
+/* Sets the times of a range whose bytes were sent between these two. */
+static inline void tpa_tcp_flight_set_times(struct tpa_tcp_flight_range *range, uint64_t first,
+                                            uint64_t last)
+{
+    uint64_t units =
+        (last - first + (1u << TPA_TCP_FLIGHT_SPREAD_SHIFT) - 1) >> TPA_TCP_FLIGHT_SPREAD_SHIFT;
+
+    range->sent = last;
+    range->spread = (uint32_t)TPA_BASE_MIN(units, (uint64_t)TPA_TCP_FLIGHT_SPREAD_MAX) & 0xffffff;
+    if (first != last)
+        range->flags |= TPA_TCP_RANGE_MIXED;
+}
+
+/* Lost, whether it was sent again or not. */
+static inline void tpa_tcp_flight_lose(struct tpa_tcp_flight *flight, unsigned int index)
+{
+    uint32_t flags = tpa_tcp_flight_at(flight->ranges, index)->flags;
+
+    tpa_tcp_flight_set_flags(flight, index,
+                             (flags & ~(uint32_t)TPA_TCP_RANGE_RETRANSMITTED) | TPA_TCP_RANGE_LOST);
+    flight->ranges->lost_from =
+        tpa_base_seq_min(flight->ranges->lost_from, tpa_tcp_flight_start_of(flight, index));
 }
 
 static inline void tpa_tcp_flight_set_lost(struct tpa_tcp_flight *flight, unsigned int index)
@@ -132,8 +179,9 @@ static inline void tpa_tcp_flight_remove_ranges(struct tpa_tcp_flight_ranges *ra
 int tpa_tcp_flight_split(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_worker *worker,
                          unsigned int index, uint32_t sequence, unsigned int limit);
 
-/* `length` bytes of a range are known to have arrived. */
-void tpa_tcp_flight_delivered(const struct tpa_tcp_flight_range *range, uint32_t length,
+/* The first `length` bytes of a range are known to have arrived. */
+void tpa_tcp_flight_delivered(const struct tpa_tcp_flight *flight,
+                              const struct tpa_tcp_flight_range *range, uint32_t length,
                               struct tpa_tcp_flight_acked *acked);
 
 #endif

@@ -296,9 +296,8 @@ static inline bool is_predicted(const struct tpa_tcp_connection *connection,
            segment->length <= connection->rcv_adv - connection->rcv_nxt &&
            connection->recovery == TPA_TCP_RECOVERY_NONE && connection->reassembly.ranges == NULL &&
            !connection->reassembly.has_fin && connection->snd_wnd != 0 && segment->window != 0 &&
-           tpa_base_seq_between(segment->ack, flight->una, flight->nxt) &&
-           (segment->ack != flight->una ||
-            (segment->length != 0 && flight->sacked == 0 && flight->lost == 0));
+           tpa_base_seq_between(segment->ack, flight->una, flight->nxt) && flight->sacked == 0 &&
+           flight->lost == 0 && (segment->ack != flight->una || segment->length != 0);
 }
 
 static void input_predicted(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,

@@ -50,12 +50,14 @@ static void measure(struct tpa_tcp_connection *connection, const struct tpa_tcp_
 {
     unsigned int two_segments = tpa_base_bits_log2_floor(connection->window.mss) + 1;
 
-    if (TPA_BASE_LIKELY(acked->oldest_sent != 0))
+    if (TPA_BASE_LIKELY(acked->oldest_sent != 0)) {
         tpa_tcp_rtt_sample(&connection->rtt, now - acked->oldest_sent, in_flight >> two_segments);
-    else if (segment->has_timestamp)
+        connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_PROBE_RESTS;
+    } else if (segment->has_timestamp) {
         /* Karn's algorithm keeps the RTO backed off where one can't tell which transmission was
          * acknowledged; the echo can. */
         tpa_tcp_rtt_progress(&connection->rtt);
+    }
 }
 
 /* SND.UNA < SEG.ACK =< SND.NXT */
@@ -102,11 +104,14 @@ static void grow_window(struct tpa_tcp_connection *connection,
 static void restart_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                           uint64_t now)
 {
-    if (tpa_tcp_outstanding(connection) == 0)
+    if (tpa_tcp_outstanding(connection) == 0) {
         connection->retransmit_deadline = 0;
-    else if (connection->recovery != TPA_TCP_RECOVERY_FAST ||
-             !(connection->flags & TPA_TCP_PARTIAL_ACK))
-        tpa_tcp_start_retransmit_timer(worker, connection, now);
+        connection->loss_deadline = 0;
+        return;
+    }
+    if (connection->recovery != TPA_TCP_RECOVERY_FAST || !(connection->flags & TPA_TCP_PARTIAL_ACK))
+        tpa_tcp_restart_retransmit_timer(worker, connection, now);
+    tpa_tcp_schedule_loss_probe(worker, connection, now);
 }
 
 /* What is outstanding was thrown away while the window was closed: it was a probe, or the window
@@ -196,18 +201,19 @@ static bool fin_acknowledged(struct tpa_tcp_worker *worker, struct tpa_tcp_conne
 static void process(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                     const struct tpa_tcp_segment *segment, uint64_t now)
 {
-    struct tpa_tcp_flight_acked acked = {0};
+    struct tpa_tcp_flight_acked acked;
     bool was_recovering = connection->recovery == TPA_TCP_RECOVERY_FAST;
     uint32_t in_flight = tpa_tcp_outstanding(connection);
     uint32_t old_window = connection->snd_wnd;
 
+    tpa_tcp_prepare_acked(connection, segment, &acked, now);
     if (segment->ack != connection->flight.una)
         acknowledge(worker, connection, segment, &acked, now);
     update_window(worker, connection, segment, now);
     if (segment->sack_count != 0 && (connection->flags & TPA_TCP_USES_SACK))
         tpa_tcp_flight_sacked(&connection->flight, &worker->flight, segment->ack, segment->sack,
                               segment->sack_count, &acked);
-    tpa_tcp_recover(worker, connection, &acked,
+    tpa_tcp_recover(worker, connection, segment, &acked,
                     is_duplicate(connection, segment, &acked, old_window), now);
     if (acked.delivered != 0)
         grow_window(connection, &acked, in_flight,
@@ -244,6 +250,8 @@ static void take_new(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
 
     connection->duplicate_acks = 0;
     acknowledge(worker, connection, segment, &acked, now);
+    if (TPA_BASE_UNLIKELY(connection->loss_flags & TPA_TCP_LOSS_PROBE_SENT))
+        tpa_tcp_loss_probe_acknowledged(worker, connection, &acked, false, now);
     grow_window(connection, &acked, in_flight, false, now);
     restart_timer(worker, connection, now);
 }

@@ -22,9 +22,11 @@ uint32_t tpa_tcp_timestamp_offset(const struct tpa_tcp_keys *keys,
                                   const struct tpa_tcp_tuple *tuple);
 
 /* The timestamp clock: 1 ms (RFC 7323 section 5.4 wants 1 ms to 1 s). */
+#define TPA_TCP_TIMESTAMP_TICK UINT64_C(1000000)
+
 static inline uint32_t tpa_tcp_timestamp(uint32_t offset, uint64_t now)
 {
-    return (uint32_t)(now / 1000000) + offset;
+    return (uint32_t)(now / TPA_TCP_TIMESTAMP_TICK) + offset;
 }
 
 /*

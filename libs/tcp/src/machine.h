@@ -50,6 +50,21 @@ enum tpa_tcp_connection_flag {
     TPA_TCP_UNREACHABLE = 1 << 21, /* ICMP told so: the reason, should it time out */
 };
 
+enum tpa_tcp_loss_flag {
+    TPA_TCP_LOSS_REORDERING_SEEN = 1 << 0, /* RACK.reordering_seen */
+    TPA_TCP_LOSS_PROBE_TIMER = 1 << 1,     /* loss_deadline is the loss probe's */
+    TPA_TCP_LOSS_SEND_PROBE = 1 << 2,      /* by the next output, whatever cwnd says */
+    TPA_TCP_LOSS_PROBE_SENT = 1 << 3,      /* probe_end holds (TLP.end_seq) */
+    TPA_TCP_LOSS_PROBE_OLD = 1 << 4,       /* it was a retransmission (TLP.is_retrans) */
+    TPA_TCP_LOSS_PROBE_RESTS = 1 << 5,     /* no round trip was measured since the last probe */
+    TPA_TCP_LOSS_UNDO = 1 << 6,    /* the last recovery may prove to have been for nothing */
+    TPA_TCP_LOSS_STAMPED = 1 << 7, /* undo_timestamp holds, and no ACK has been compared with it */
+    TPA_TCP_LOSS_FRTO_FIRST = 1 << 8,  /* F-RTO (RFC 5682) waits for the first new ACK, */
+    TPA_TCP_LOSS_FRTO_SECOND = 1 << 9, /*   and the next, meanwhile sending new data only */
+    TPA_TCP_LOSS_RESCUED = 1 << 10,    /* RFC 6675's RescueRxt was sent in this recovery */
+    TPA_TCP_LOSS_LATE = 1 << 11,       /* a timer fired late, and was given another moment */
+};
+
 enum tpa_tcp_recovery {
     TPA_TCP_RECOVERY_NONE,
     TPA_TCP_RECOVERY_FAST,    /* since a loss was found, until recovery_point is acknowledged */
@@ -70,6 +85,11 @@ enum tpa_tcp_recovery {
 
 /* Coarse ticks beyond both intervals. */
 #define TPA_TCP_LONG_AGO (uint16_t)(TPA_TCP_CHALLENGE_INTERVAL >> (TPA_TCP_COARSE_SHIFT - 1))
+
+/* A timer that fires so much too late does so because the worker stood still: what has arrived
+ * meanwhile may not have been looked at, and is given TPA_TCP_STALL_GRACE to be. */
+#define TPA_TCP_STALL       (5 * UINT64_C(1000000))
+#define TPA_TCP_STALL_GRACE UINT64_C(1000000)
 
 /* R1 (SHLD-10): from so many retransmissions on the path is suspect. */
 #define TPA_TCP_RETRIES_SUSPECT 3
@@ -135,6 +155,13 @@ static inline bool tpa_tcp_may_transmit(const struct tpa_tcp_connection *connect
 {
     return connection->state >= TPA_TCP_ESTABLISHED && connection->state != TPA_TCP_FIN_WAIT_2 &&
            connection->state != TPA_TCP_TIME_WAIT;
+}
+
+/* Loss is found by RACK-TLP (RFC 8985): by default where SACK was agreed on. */
+static inline bool tpa_tcp_uses_rack(const struct tpa_tcp_worker *worker,
+                                     const struct tpa_tcp_connection *connection)
+{
+    return (connection->flags & TPA_TCP_USES_SACK) != 0 && worker->config->rack;
 }
 
 static inline uint32_t tpa_tcp_outstanding(const struct tpa_tcp_connection *connection)
@@ -281,12 +308,38 @@ void tpa_tcp_input_text_predicted(struct tpa_tcp_worker *worker,
                                   struct tpa_tcp_connection *connection, struct rte_mbuf *packet,
                                   const struct tpa_tcp_segment *segment, uint64_t now);
 
+/* loss_probe.c: RFC 8985 section 7. */
+/* New data was sent or acknowledged: the loss probe's timer is started anew, or stopped where none
+ * may be sent. */
+void tpa_tcp_schedule_loss_probe(struct tpa_tcp_worker *worker,
+                                 struct tpa_tcp_connection *connection, uint64_t now);
+/* The probe's timer expired. */
+void tpa_tcp_loss_probe_expired(struct tpa_tcp_worker *worker,
+                                struct tpa_tcp_connection *connection, uint64_t now);
+/* The next output is still to send it. */
+bool tpa_tcp_loss_probe_is_due(const struct tpa_tcp_connection *connection);
+/* It was sent: `again`, or as new data. */
+void tpa_tcp_loss_probe_sent(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                             bool again, uint64_t now);
+/* An acknowledgement came while a probe is under way. */
+void tpa_tcp_loss_probe_acknowledged(struct tpa_tcp_worker *worker,
+                                     struct tpa_tcp_connection *connection,
+                                     const struct tpa_tcp_flight_acked *acked, bool duplicate,
+                                     uint64_t now);
+
 /* timers.c */
 /* A deadline was set: the wheel is told if it has to fire earlier than it knows. */
 void tpa_tcp_arm(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                  uint64_t deadline);
 void tpa_tcp_start_retransmit_timer(struct tpa_tcp_worker *worker,
                                     struct tpa_tcp_connection *connection, uint64_t now);
+/* The same after an acknowledgement of new data. */
+void tpa_tcp_restart_retransmit_timer(struct tpa_tcp_worker *worker,
+                                      struct tpa_tcp_connection *connection, uint64_t now);
+/* RACK's reordering timer, in `delay` ns; 0: it isn't needed. */
+void tpa_tcp_start_reordering_timer(struct tpa_tcp_worker *worker,
+                                    struct tpa_tcp_connection *connection, uint64_t delay,
+                                    uint64_t now);
 void tpa_tcp_start_ack_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              uint64_t now);
 void tpa_tcp_start_state_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,

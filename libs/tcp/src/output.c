@@ -5,6 +5,8 @@
 #include <assert.h>
 
 #include "emit.h"
+#include "recovery.h"
+#include "undo.h"
 
 enum outcome {
     OUTCOME_DONE,    /* nothing more to send for now */
@@ -33,7 +35,10 @@ static uint32_t window_room(const struct tpa_tcp_connection *connection, uint32_
 static uint32_t congestion_room(const struct tpa_tcp_connection *connection)
 {
     uint32_t pipe = tpa_tcp_flight_pipe(&connection->flight);
+    const struct tpa_tcp_prr *prr = tpa_tcp_prr_of(connection);
 
+    if (TPA_BASE_UNLIKELY(prr != NULL))
+        return prr->room;
     return connection->window.cwnd > pipe ? connection->window.cwnd - pipe : 0;
 }
 
@@ -117,6 +122,8 @@ static void restart_after_idle(struct tpa_tcp_burst *burst, struct tpa_tcp_conne
 static enum outcome send_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                              uint16_t turn)
 {
+    uint32_t nxt = connection->flight.nxt;
+
     if (tpa_tcp_unsent(connection) == 0)
         return OUTCOME_DONE;
     if (tpa_tcp_outstanding(connection) == 0)
@@ -138,6 +145,8 @@ static enum outcome send_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connect
         }
     }
     connection->flags &= ~TPA_TCP_OVERRIDE_SWS;
+    if (connection->flight.nxt != nxt)
+        tpa_tcp_schedule_loss_probe(burst->worker, connection, burst->now);
     return OUTCOME_DONE;
 }
 
@@ -160,6 +169,68 @@ static enum outcome send_lost(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
             return OUTCOME_STARVED;
         connection->flags &= ~TPA_TCP_SEND_FIRST_LOST;
     }
+    return OUTCOME_DONE;
+}
+
+/*
+ * RFC 6675 section 5, NextSeg() (3) and (4), where loss isn't found by time: what is below the
+ * highest SACKed byte is sent again though it isn't surely lost, and once a recovery the last
+ * segment, so that there is an answer to it.
+ */
+static enum outcome send_doubtful(struct tpa_tcp_burst *burst,
+                                  struct tpa_tcp_connection *connection, uint16_t turn)
+{
+    uint32_t mss = connection->window.mss;
+    uint32_t start, length;
+
+    while (congestion_room(connection) >= mss) {
+        bool rescue = !tpa_tcp_flight_next_doubtful(&connection->flight, mss, &start, &length);
+
+        if (rescue && ((connection->loss_flags & TPA_TCP_LOSS_RESCUED) != 0 ||
+                       !tpa_tcp_flight_last(&connection->flight, mss, &start, &length)))
+            break;
+        if (turn_is_over(burst, turn))
+            return OUTCOME_MORE;
+        if (tpa_tcp_emit_again(burst, connection, start, length) == 0)
+            return OUTCOME_STARVED;
+        if (rescue)
+            connection->loss_flags |= TPA_TCP_LOSS_RESCUED;
+    }
+    return OUTCOME_DONE;
+}
+
+static bool may_send_doubtful(const struct tpa_tcp_worker *worker,
+                              const struct tpa_tcp_connection *connection)
+{
+    return connection->recovery == TPA_TCP_RECOVERY_FAST &&
+           has_flag(connection, TPA_TCP_USES_SACK) && !tpa_tcp_uses_rack(worker, connection);
+}
+
+/* RFC 8985 section 7.3, TLP_send_probe(): new data if there is any and the peer's window has room,
+ * else the last segment again. cwnd doesn't matter. */
+static enum outcome send_loss_probe(struct tpa_tcp_burst *burst,
+                                    struct tpa_tcp_connection *connection, uint16_t turn)
+{
+    uint32_t mss = connection->window.mss;
+    uint32_t length = TPA_BASE_MIN(tpa_tcp_unsent(connection), mss);
+    uint32_t start = 0, sent;
+    bool again;
+
+    if (!tpa_tcp_loss_probe_is_due(connection)) {
+        connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_SEND_PROBE;
+        return OUTCOME_DONE;
+    }
+    if (turn_is_over(burst, turn))
+        return OUTCOME_MORE;
+    length = TPA_BASE_MIN(length, window_room(connection, connection->flight.nxt));
+    again = length == 0;
+    if (again)
+        (void)tpa_tcp_flight_last(&connection->flight, mss, &start, &length);
+    sent = again ? tpa_tcp_emit_again(burst, connection, start, length)
+                 : tpa_tcp_emit_new(burst, connection, length);
+    if (sent == 0)
+        return OUTCOME_STARVED;
+    tpa_tcp_loss_probe_sent(burst->worker, connection, again, burst->now);
     return OUTCOME_DONE;
 }
 
@@ -240,13 +311,19 @@ static enum outcome send_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
                               uint16_t turn)
 {
     enum outcome outcome = OUTCOME_DONE;
+    bool holds_back = tpa_tcp_undo_holds_back(connection);
+    bool is_probing = (connection->loss_flags & TPA_TCP_LOSS_SEND_PROBE) != 0;
 
     if (has_flag(connection, TPA_TCP_SEND_PROBE))
         outcome = send_probe(burst, connection, turn);
-    if (outcome == OUTCOME_DONE && connection->flight.lost != 0)
+    if (outcome == OUTCOME_DONE && connection->flight.lost != 0 && !holds_back)
         outcome = send_lost(burst, connection, turn);
-    if (outcome == OUTCOME_DONE && !lost_waits(connection))
+    if (outcome == OUTCOME_DONE && TPA_BASE_UNLIKELY(is_probing))
+        outcome = send_loss_probe(burst, connection, turn);
+    if (outcome == OUTCOME_DONE && (holds_back || !lost_waits(connection)))
         outcome = send_new(burst, connection, turn);
+    if (outcome == OUTCOME_DONE && may_send_doubtful(burst->worker, connection))
+        outcome = send_doubtful(burst, connection, turn);
     if (congestion_room(connection) < connection->window.mss)
         connection->flags |= TPA_TCP_CWND_LIMITED;
     else

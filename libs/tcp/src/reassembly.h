@@ -70,10 +70,16 @@ static inline void tpa_tcp_reassembly_duplicate(struct tpa_tcp_reassembly *reass
 unsigned int tpa_tcp_reassembly_blocks(struct tpa_tcp_reassembly *reassembly,
                                        struct tpa_tcp_sack_block *blocks, unsigned int max);
 
+/* A D-SACK is due. */
+static inline bool tpa_tcp_reassembly_has_duplicate(const struct tpa_tcp_reassembly *reassembly)
+{
+    return reassembly->duplicate_left != reassembly->duplicate_right;
+}
+
 /* True when a block would be reported. */
 static inline bool tpa_tcp_reassembly_has_blocks(const struct tpa_tcp_reassembly *reassembly)
 {
-    return reassembly->ranges != NULL || reassembly->duplicate_left != reassembly->duplicate_right;
+    return reassembly->ranges != NULL || tpa_tcp_reassembly_has_duplicate(reassembly);
 }
 
 /*

@@ -41,6 +41,12 @@ static inline uint32_t tpa_tcp_rtt_smoothed(const struct tpa_tcp_rtt *rtt)
     return rtt->srtt >> 6;
 }
 
+/* The same in nanoseconds. */
+static inline uint64_t tpa_tcp_rtt_smoothed_nanoseconds(const struct tpa_tcp_rtt *rtt)
+{
+    return (uint64_t)rtt->srtt * 125 / 8;
+}
+
 static inline uint32_t tpa_tcp_rtt_variation(const struct tpa_tcp_rtt *rtt)
 {
     return rtt->rttvar >> 6;

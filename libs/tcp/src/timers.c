@@ -6,6 +6,7 @@
 #include <tpa/base/error.h>
 
 #include "machine.h"
+#include "recovery.h"
 
 /* Connections whose timer is looked at in one call: after a stall the step stays short. */
 #define EXPIRE_MAX 1024
@@ -31,14 +32,47 @@ static uint64_t user_deadline(const struct tpa_tcp_worker *worker,
     return now + (elapsed < limit ? limit - elapsed + (1u << TPA_TCP_COARSE_SHIFT) : 0);
 }
 
+static void start_retransmit_timer(struct tpa_tcp_worker *worker,
+                                   struct tpa_tcp_connection *connection, uint64_t at, uint64_t now)
+{
+    at = TPA_BASE_MIN(at, user_deadline(worker, connection, now));
+    connection->retransmit_deadline = tpa_tcp_fine_deadline(at);
+    connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_LATE;
+    tpa_tcp_arm(worker, connection, at);
+}
+
 void tpa_tcp_start_retransmit_timer(struct tpa_tcp_worker *worker,
                                     struct tpa_tcp_connection *connection, uint64_t now)
 {
-    uint64_t at = now + tpa_tcp_rto(worker, connection);
+    start_retransmit_timer(worker, connection, now + tpa_tcp_rto(worker, connection), now);
+}
 
-    at = TPA_BASE_MIN(at, user_deadline(worker, connection, now));
-    connection->retransmit_deadline = tpa_tcp_fine_deadline(at);
-    tpa_tcp_arm(worker, connection, at);
+/* RFC 6298 section 5.3; and RFC 7765: where too little is outstanding for a fast retransmission the
+ * time-out counts from when it was sent. */
+void tpa_tcp_restart_retransmit_timer(struct tpa_tcp_worker *worker,
+                                      struct tpa_tcp_connection *connection, uint64_t now)
+{
+    uint64_t rto = tpa_tcp_rto(worker, connection);
+    uint64_t elapsed = 0;
+
+    if (tpa_tcp_outstanding(connection) <= TPA_TCP_DUPLICATE_THRESHOLD * connection->window.mss &&
+        tpa_tcp_unsent(connection) == 0)
+        elapsed = now - tpa_tcp_flight_first_sent(&connection->flight);
+    start_retransmit_timer(worker, connection, now + (elapsed < rto ? rto - elapsed : rto), now);
+}
+
+void tpa_tcp_start_reordering_timer(struct tpa_tcp_worker *worker,
+                                    struct tpa_tcp_connection *connection, uint64_t delay,
+                                    uint64_t now)
+{
+    if (delay == 0) {
+        if (!(connection->loss_flags & TPA_TCP_LOSS_PROBE_TIMER))
+            connection->loss_deadline = 0;
+        return;
+    }
+    connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_PROBE_TIMER;
+    connection->loss_deadline = tpa_tcp_fine_deadline(now + delay);
+    tpa_tcp_arm(worker, connection, now + delay);
 }
 
 void tpa_tcp_start_ack_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
@@ -71,6 +105,7 @@ void tpa_tcp_start_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_conne
 void tpa_tcp_stop_timers(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
 {
     connection->retransmit_deadline = 0;
+    connection->loss_deadline = 0;
     connection->ack_deadline = 0;
     connection->state_deadline = 0;
     tpa_timer_cancel(worker->wheel, &connection->timer);
@@ -144,25 +179,32 @@ static void persist_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connec
 static void retransmission_timeout(struct tpa_tcp_worker *worker,
                                    struct tpa_tcp_connection *connection, uint64_t now)
 {
-    struct tpa_tcp_window *window = &connection->window;
-
     if (is_given_up(worker, connection, worker->config->retries, now)) {
         give_up(worker, connection, now);
         return;
     }
-    window->algorithm->on_rto(window, tpa_tcp_outstanding(connection), connection->probes > 0, now);
-    tpa_tcp_flight_timeout(&connection->flight);
-    connection->recovery = TPA_TCP_RECOVERY_TIMEOUT;
-    connection->recovery_point = connection->flight.nxt;
-    connection->duplicate_acks = 0;
-    connection->flags &= ~TPA_TCP_SEND_FIRST_LOST;
+    tpa_tcp_recover_from_timeout(worker, connection, now);
     count_retransmission_timeout(worker, connection, now);
-    tpa_tcp_schedule(worker, connection);
+}
+
+/* Once in a row: who is always late must act at last. */
+static bool is_given_a_moment(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                              uint32_t *deadline, uint64_t now)
+{
+    if ((connection->loss_flags & TPA_TCP_LOSS_LATE) != 0 ||
+        now - tpa_tcp_fine_nanoseconds(*deadline, now) < TPA_TCP_STALL)
+        return false;
+    connection->loss_flags |= TPA_TCP_LOSS_LATE;
+    *deadline = tpa_tcp_fine_deadline(now + TPA_TCP_STALL_GRACE);
+    tpa_tcp_arm(worker, connection, now + TPA_TCP_STALL_GRACE);
+    return true;
 }
 
 static void retransmit_timer_expired(struct tpa_tcp_worker *worker,
                                      struct tpa_tcp_connection *connection, uint64_t now)
 {
+    if (is_given_a_moment(worker, connection, &connection->retransmit_deadline, now))
+        return;
     connection->retransmit_deadline = 0;
     if (!tpa_tcp_is_synchronized(connection))
         handshake_timeout(worker, connection, now);
@@ -170,6 +212,18 @@ static void retransmit_timer_expired(struct tpa_tcp_worker *worker,
         persist_timeout(worker, connection, now);
     else
         retransmission_timeout(worker, connection, now);
+}
+
+static void loss_timer_expired(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                               uint64_t now)
+{
+    if (is_given_a_moment(worker, connection, &connection->loss_deadline, now))
+        return;
+    connection->loss_deadline = 0;
+    if (connection->loss_flags & TPA_TCP_LOSS_PROBE_TIMER)
+        tpa_tcp_loss_probe_expired(worker, connection, now);
+    else
+        tpa_tcp_recover_overtaken(worker, connection, now);
 }
 
 /* RFC 9293 3.8.4. Where something is outstanding the retransmission timer finds out on its own. */
@@ -233,6 +287,8 @@ static void rearm(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *conn
     if (connection->retransmit_deadline != 0)
         tpa_tcp_arm(worker, connection,
                     tpa_tcp_fine_nanoseconds(connection->retransmit_deadline, now));
+    if (connection->loss_deadline != 0)
+        tpa_tcp_arm(worker, connection, tpa_tcp_fine_nanoseconds(connection->loss_deadline, now));
     if (connection->state_deadline != 0)
         tpa_tcp_arm(worker, connection,
                     tpa_tcp_coarse_nanoseconds(connection->state_deadline, now));
@@ -243,6 +299,8 @@ static void timer_expired(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
 {
     if (tpa_tcp_fine_due(connection->ack_deadline, now))
         ack_timer_expired(worker, connection, now);
+    if (tpa_tcp_fine_due(connection->loss_deadline, now))
+        loss_timer_expired(worker, connection, now);
     if (tpa_tcp_fine_due(connection->retransmit_deadline, now))
         retransmit_timer_expired(worker, connection, now);
     if (tpa_tcp_coarse_due(connection->state_deadline, now))

@@ -21,6 +21,7 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .timestamps = true,
         .window_scale = true,
         .sack = true,
+        .rack = true,
         .ttl = 64,
         .retries = 7,
         .syn_retries = 7,
@@ -31,6 +32,7 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .fin_wait_2 = TPA_BASE_MINUTE,
         .keepalive_interval = 75 * TPA_BASE_SECOND,
         .delayed_ack = TPA_BASE_MILLISECOND,
+        .max_ack_delay = 50 * TPA_BASE_MILLISECOND,
         .rto_min = 100 * TPA_BASE_MILLISECOND,
         .rto_max = TPA_BASE_MINUTE,
         .receive_queue_entries = 2048,
@@ -59,7 +61,8 @@ static bool sizes_are_valid(const struct tpa_tcp_config *config)
 
 static bool times_are_valid(const struct tpa_tcp_config *config)
 {
-    return config->delayed_ack < 500 * TPA_BASE_MILLISECOND && config->rto_min > 0 &&
+    return config->max_ack_delay <= TPA_BASE_SECOND &&
+           config->delayed_ack < 500 * TPA_BASE_MILLISECOND && config->rto_min > 0 &&
            config->rto_min <= config->rto_max && config->rto_max <= TPA_BASE_HOUR &&
            config->time_wait <= TPA_BASE_HOUR && config->fin_wait_2 <= TPA_BASE_HOUR &&
            config->keepalive <= TPA_TCP_KEEPALIVE_MAX &&

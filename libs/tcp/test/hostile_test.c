@@ -229,7 +229,7 @@ WIRE_TEST(sack_panic, work_and_memory_are_bounded)
         wire_ignore(wire);
         RECEIVE(.sack_count = 1, .sack = {{8 * i % 2000 + 1, 8 * i % 2000 + 5}});
         cr_assert_leq(tpa_tcp_flight_range_count(&wire->host.connection.flight),
-                      TPA_TCP_FLIGHT_RANGES_MAX + 20);
+                      TPA_TCP_FLIGHT_RANGES_MAX + 16);
     }
     wire_ignore(wire);
     wire_wait(wire, 3 * SECONDS);

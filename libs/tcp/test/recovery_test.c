@@ -206,11 +206,25 @@ WIRE_TEST(timeout, echo_ends_the_back_off)
 WIRE_TEST(timeout, is_restarted_by_progress)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
-    send_segments(wire, 0, 4);
+    send_segments(wire, 0, 5);
     wire_wait(wire, 90 * MS);
     RECEIVE(.ack = 1460);
     wire_wait(wire, 90 * MS);
     EXPECT_NOTHING();
+}
+
+/* RFC 7765 section 4: where too few segments are outstanding for three duplicates, and none waits
+ * to be sent, the time counts from when the first was sent. */
+WIRE_TEST(timeout, of_the_last_segments_counts_from_their_sending)
+{
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    send_segments(wire, 0, 4);
+    wire_wait(wire, 90 * MS);
+    RECEIVE(.ack = 1460);
+    wire_wait(wire, tpa_tcp_rto(&wire->host.worker, &wire->host.connection) - 91 * MS);
+    EXPECT_NOTHING();
+    wire_wait(wire, 2 * MS);
+    EXPECT(.seq = 1460, .length = 1460, .retransmission = true);
 }
 
 /* RFC 6582 section 3.2, step 1: the echo of go-back-N is no loss. */
@@ -288,6 +302,7 @@ WIRE_TEST(sack, limited_transmit)
 WIRE_TEST(sack, timeout_forgets_what_was_reported)
 {
     wire->options = WIRE_SACK;
+    wire->host.config.rack = false;
     wire_enter(wire, TPA_TCP_ESTABLISHED);
     send_segments(wire, 0, 3);
     RECEIVE(.sack_count = 1, .sack = {{1460, 4380}});

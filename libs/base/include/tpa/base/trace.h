@@ -44,7 +44,10 @@ TPA_BASE_DECLARATIONS_BEGIN
     X(FAST_RETRANSMIT, BASIC, "fast_retransmit", "snd_una %q after %u duplicates, in flight %u") \
     X(RECOVERY_ENTER, BASIC, "recovery_enter", "until %q, cwnd %u, ssthresh %u, in flight %u") \
     X(RECOVERY_EXIT, BASIC, "recovery_exit", "snd_una %q, cwnd %u, ssthresh %u") \
-    X(RECOVERY_UNDO, BASIC, "recovery_undo", "spurious: cwnd %u, ssthresh %u") \
+    X(RECOVERY_UNDO, BASIC, "recovery_undo", "spurious: cwnd %u, ssthresh %u, in flight %u") \
+    X(RACK_LOSS, BASIC, "rack_loss", "%u bytes overtaken, %u of them sent again, snd_una %q, more in %t") \
+    X(LOSS_PROBE, BASIC, "loss_probe", "up to %q, retransmission %u, in flight %u, cwnd %u") \
+    X(LOSS_PROBE_REPAIRED, BASIC, "loss_probe_repaired", "up to %q, cwnd %u, ssthresh %u, in flight %u") \
     X(ZERO_WINDOW, BASIC, "zero_window", "the peer closed its window: snd_una %q, %u bytes wait") \
     X(WINDOW_OPEN, BASIC, "window_open", "the peer opened its window: %u bytes") \
     X(RCV_WINDOW_CLOSED, BASIC, "rcv_window_closed", "rcv_nxt %q, %u bytes unread") \

@@ -74,6 +74,16 @@ struct tpa_tcp_connection {
     uint16_t stray_reply;         /* 340: coarse, low bits: last ACK for a stray pure ACK */
     uint8_t error;                /* 342: why it ended: -1000 less the enum tpa_error; 0 = OK */
     uint8_t traffic_class;        /* 343: of what we send */
+
+    /* Loss recovery. */
+    uint32_t loss_deadline;     /* 344: fine: reordering timer or loss probe (RFC 8985); 0 = off */
+    uint32_t probe_end;         /* 348: TLP.end_seq */
+    uint32_t undo_from;         /* 352: snd_una when the last recovery began */
+    uint32_t undo_pending;      /* 356: bytes sent again in it that no D-SACK has reported */
+    uint32_t undo_timestamp;    /* 360: of its first retransmission (RFC 3522) */
+    uint16_t loss_flags;        /* 364: enum tpa_tcp_loss_flag */
+    uint8_t reordering_steps;   /* 366: RACK.reo_wnd_mult less 1 */
+    uint8_t reordering_persist; /* 367: RACK.reo_wnd_persist: recoveries until they are forgotten */
 };
 
 #define TPA_TCP_CONNECTION_AT(field, offset)                                       \
@@ -86,7 +96,7 @@ TPA_TCP_CONNECTION_AT(rtt, 208);
 TPA_TCP_CONNECTION_AT(window, 224);
 TPA_TCP_CONNECTION_AT(timer, 272);
 TPA_TCP_CONNECTION_AT(trace, 312);
-TPA_TCP_CONNECTION_AT(traffic_class, 343);
-TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 344, "one per connection");
+TPA_TCP_CONNECTION_AT(loss_deadline, 344);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 368, "one per connection");
 
 #endif

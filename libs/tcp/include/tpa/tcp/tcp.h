@@ -49,6 +49,7 @@ struct tpa_tcp_config {
     bool timestamps;   /* offer and accept RFC 7323's timestamps (true) */
     bool window_scale; /* and window scale (true) */
     bool sack;         /* and RFC 2018's selective acknowledgements (true) */
+    bool rack;         /* with SACK, find loss by RACK-TLP (RFC 8985), else by RFC 6675 (true) */
     uint8_t ttl;       /* TTL or hop limit of what we send, MUST-49 (64) */
     uint8_t retries;   /* R2: retransmissions of data before it is given up, MUST-20 (7) */
     uint8_t syn_retries;            /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
@@ -60,6 +61,8 @@ struct tpa_tcp_config {
     uint64_t keepalive;             /* idle time before the first probe; 0 = off, MUST-25 (0) */
     uint64_t keepalive_interval;    /* between probes (75 s) */
     uint64_t delayed_ack;           /* longest delay of an ACK; < 500 ms, MUST-40 (1 ms) */
+    uint64_t max_ack_delay;         /* how long a peer may delay the ACK of a lone segment: a loss
+                                       probe waits for it (50 ms) */
     uint64_t rto_min;               /* (100 ms) */
     uint64_t rto_max;               /* (60 s) */
     uint64_t user_timeout;          /* give up when nothing was acknowledged for so long, instead of
@@ -87,7 +90,14 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config);
     X(retransmitted_segments, "segments sent again") \
     X(retransmitted_bytes, "payload bytes sent again") \
     X(fast_retransmits, "losses found by duplicate or selective acknowledgements") \
+    X(rack_losses, "times that losses were found by the time of sending (RACK)") \
+    X(lost_retransmissions, "times that retransmissions were found lost") \
+    X(loss_probes, "tail loss probes sent") \
+    X(loss_probe_repairs, "losses that a tail loss probe repaired") \
     X(retransmission_timeouts, "retransmission time-outs") \
+    X(spurious_recoveries, "recoveries and time-outs that were for nothing, undone") \
+    X(dsacks_in, "duplicates reported by the peer (D-SACK)") \
+    X(dsacks_out, "duplicates reported to the peer") \
     X(duplicate_segments, "segments received that held nothing new") \
     X(out_of_order_segments, "segments received out of order") \
     X(zero_window_probes, "zero-window probes sent") \
