@@ -85,6 +85,14 @@ def _tests(name, deps, test_deps, test_tags):
     tests = native.glob(["test/*_test.c"])
     if not tests:
         return
+
+    # For the fuzzers, which compile them with checks of their own (fuzz/support/criterion).
+    native.filegroup(
+        name = name + "_test_support_sources",
+        testonly = True,
+        srcs = native.glob(["test/*.c", "test/*.h"], exclude = tests),
+        visibility = ["//fuzz:__pkg__"],
+    )
     cc_library(
         name = name + "_test_support",
         testonly = True,
@@ -147,9 +155,10 @@ def tpa_crate(
     """Declares the targets of one crate.
 
     Makes :<name> (the library), :<name>_include (its public headers alone, for another
-    implementation of them), :<name>_internal (its private headers, for its own tests), one test
-    for each test/*_test.c, :<name>_headers_test (each public header compiles alone) and, where
-    bench/ has anything, :<name>_bench.
+    implementation of them), :<name>_internal (its private headers, for its own tests and the
+    fuzzers), one test for each test/*_test.c, :<name>_headers_test (each public header compiles
+    alone), :<name>_test_support_sources (what the tests share, for the fuzzers) and, where bench/
+    has anything, :<name>_bench.
 
     Args:
       name: the crate's name, which is also its directory's.
@@ -193,7 +202,7 @@ def tpa_crate(
         name = name + "_internal",
         testonly = True,
         hdrs = native.glob(["src/**/*.h"]),
-        visibility = private,
+        visibility = ["//fuzz:__pkg__"],
         deps = [":" + name, ":%s_internal_include" % name],
     )
 

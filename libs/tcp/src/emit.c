@@ -92,6 +92,13 @@ static void count_retransmission(struct tpa_tcp_connection *connection)
         connection->retransmissions++;
 }
 
+/* The window of a SYN-ACK, which is not scaled. A segment sent since the first one may have offered
+ * more than the field can say. */
+static uint16_t syn_ack_window(const struct tpa_tcp_connection *connection)
+{
+    return (uint16_t)TPA_BASE_MIN(connection->rcv_adv - connection->rcv_nxt, UINT16_MAX);
+}
+
 bool tpa_tcp_emit_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
 {
     bool has_ack = connection->state == TPA_TCP_SYN_RECEIVED;
@@ -102,8 +109,8 @@ bool tpa_tcp_emit_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *co
         .source_port = connection->local_port,
         .destination_port = connection->remote_port,
         .flags = has_ack ? TPA_TCP_SYN | TPA_TCP_ACK : TPA_TCP_SYN,
-        .window = has_ack ? (uint16_t)(connection->rcv_adv - connection->rcv_nxt)
-                          : tpa_tcp_syn_window(burst->worker, connection),
+        .window =
+            has_ack ? syn_ack_window(connection) : tpa_tcp_syn_window(burst->worker, connection),
         .mss = tpa_tcp_announced_mss(burst->worker, connection),
         .sack_permitted = (connection->flags & TPA_TCP_USES_SACK) != 0,
         .has_window_scale = (connection->flags & TPA_TCP_USES_WINDOW_SCALE) != 0,

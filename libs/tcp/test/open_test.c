@@ -138,6 +138,17 @@ WIRE_TEST(syn_received, repeats_its_answer_to_a_repeated_syn)
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
 }
 
+/* An ACK that goes before the handshake is done offers the scaled window, of 2 MB. */
+WIRE_TEST(syn_received, repeats_its_window_although_more_was_offered)
+{
+    wire->options = WIRE_WINDOW_SCALE;
+    wire_enter(wire, TPA_TCP_SYN_RECEIVED);
+    RECEIVE(.seq = -100);
+    EXPECT(.window = 0x8000);
+    wire_wait(wire, SECONDS + 2 * MS);
+    EXPECT(.flags = TPA_TCP_SYN, .seq = -1, .window = UINT16_MAX, .retransmission = true);
+}
+
 WIRE_TEST(syn_received, returns_to_listen_on_reset_and_new_syn)
 {
     wire_enter(wire, TPA_TCP_SYN_RECEIVED);

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets: corpus/<target>/seed-*. Found cases stand beside them.
+
+A seed takes a target to places that it would find slowly by itself. What its bytes mean stands in
+the target's source: they are read front to back, one choice after the other.
+
+usage: fuzz/seeds.py
+"""
+
+import os
+import struct
+
+ROOT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "corpus")
+SEEDS = {}
+
+
+def seed(target, name, *parts):
+    """One seed, of bytes, texts, and numbers that are a byte each."""
+    data = b"".join(
+        part if isinstance(part, bytes) else part.encode() if isinstance(part, str) else
+        bytes([part]) for part in parts)
+    SEEDS[target + "/seed-" + name] = data
+
+
+def be16(value):
+    return struct.pack(">H", value)
+
+
+def be32(value):
+    return struct.pack(">I", value)
+
+
+def length(value):
+    """fuzz_length()"""
+    return bytes([value]) if value < 128 else b"\xff" + be16(value)
+
+
+# ---- impairment, configuration: texts ----
+
+seed("impairment", "rates", "drop=1%,dup=0.25%,corrupt=300ppm,cut=2,reorder=5%,depth=3,hold=10ms")
+seed("impairment", "times", "delay=10ms jitter=250us rate=1.5G queue=100")
+seed("impairment", "masks", "dropmask=0+3+7-9,dupmask=255")
+seed("impairment", "off", "off")
+
+seed("configuration", "ports", """
+net { # the first
+    ip = 10.9.0.1/24 10.9.1.1
+    mask = 255.255.0.0
+    gw = 10.9.0.254
+    mac = 02:00:00:00:00:01
+    route = 192.0.2.0/24 via 10.9.0.7, 198.51.100.0/25 via 10.9.0.8
+}
+net {
+    port = 1
+    name = "net_tap0"
+    ip6 = fd00::1/64, fd00::2
+    gw6 = fd00::fe
+    mtu = 9000; vlan = 7
+}
+""")
+seed("configuration", "one-line",
+     "net { ip=10.9.0.1/24; } dpdk { extra_args=\"--vdev=net_tap0,iface=tpa0\"; }")
+seed("configuration", "types", """
+tcp { time_wait = 30s; usr_snd_mss = 1400; local_port_range = 41000 64000
+}
+mem { receive = auto
+}
+capture { file = "/tmp/a b"; size_limit = 1GB; }
+log { level = 0x3
+}
+""")
+
+# ---- tcp_segment: bytes of a segment, then the segment ----
+
+
+def tcp(flags, options=b"", payload=b"", seq=1000, ack=2000, window=500):
+    options += b"\0" * (-len(options) % 4)
+    return (be16(40000) + be16(80) + be32(seq) + be32(ack) +
+            bytes([(5 + len(options) // 4) << 4, flags]) + be16(window) + be32(0) + options +
+            payload)
+
+
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+MSS, SCALE, SACK_OK = b"\2\4\5\xb4", b"\3\3\7", b"\4\2"
+TIMESTAMP = b"\x08\x0a" + be32(77) + be32(55)
+SACK = b"\1\1\5\x12" + be32(2100) + be32(2200) + be32(2300) + be32(2400)
+
+seed("tcp_segment", "syn", 0, tcp(SYN, MSS + SACK_OK + TIMESTAMP + b"\1" + SCALE))
+seed("tcp_segment", "data", 0, tcp(ACK, b"\1\1" + TIMESTAMP, b"payload"))
+seed("tcp_segment", "sack-in-pieces", 7, tcp(ACK, SACK))
+seed("tcp_segment", "fin", 0, tcp(FIN | ACK))
+seed("tcp_segment", "reset", 0, tcp(RST))
+
+# ---- ip_input: steps ----
+
+IP_PACKET, IP_BYTES, ARP, NEIGHBOUR, ERROR, SEND, TIME = range(7)
+PEER, US, OTHER, ROUTER, FAR = range(5)
+TO_US = US ^ 1  # a destination's number is turned: a zero is us
+WHOLE = 255  # bytes of a segment
+
+
+def ip_packet(ipv6, protocol, payload):
+    return [IP_PACKET, ipv6, protocol, 0, length(len(payload)), payload, PEER, TO_US, WHOLE]
+
+
+ECHO4 = b"\x08\0\0\0\x12\x34\0\1" + b"ping" * 4
+ECHO6 = b"\x80\0\0\0\x12\x34\0\1" + b"ping" * 4
+
+seed("ip_input", "tcp", *ip_packet(0, 0, tcp(ACK)), *ip_packet(1, 0, tcp(SYN, MSS)))
+seed("ip_input", "echo", *ip_packet(0, 1, ECHO4), *ip_packet(1, 2, ECHO6))
+seed("ip_input", "udp", *ip_packet(0, 3, be16(53) + be16(53) + be16(8) + be16(0)))
+# Somebody asks for us, then answers what we asked: a packet waits for each neighbour meanwhile.
+seed("ip_input", "arp", ARP, 0, OTHER, US, WHOLE, SEND, 0, OTHER, 100, 0,
+     ARP, 3, OTHER, US, WHOLE, TIME, 2, 3)
+seed("ip_input", "neighbour", NEIGHBOUR, US, 8, b"\1\1\2\0\0\0\0\x77", 0, OTHER, TO_US, WHOLE,
+     SEND, 1, OTHER, 100, 0, NEIGHBOUR, OTHER, 8, b"\2\1\2\0\0\0\0\x77", 0x60, OTHER, TO_US, WHOLE)
+seed("ip_input", "too-big", SEND, 0, PEER, 100, 1, ERROR, 0, 3, 4, PEER, be32(0x01020304),
+     be16(1000), ROUTER, TO_US, WHOLE, 0)
+seed("ip_input", "too-big-ipv6", SEND, 1, PEER, 100, 1, ERROR, 1, 2, 0, PEER, be32(0x01020304),
+     be16(1300), ROUTER, TO_US, WHOLE, 0)
+seed("ip_input", "unreachable", ERROR, 2, 3, 1, FAR, be32(9), be16(0), ROUTER, TO_US, WHOLE)
+seed("ip_input", "hop-by-hop", IP_PACKET, 3, 8, 0, 0, b"\6\0\5\2\0\0\1\0", 20, tcp(ACK), PEER,
+     TO_US, WHOLE)
+seed("ip_input", "silence", SEND, 0, FAR, 50, 0, TIME, 2, 10, SEND, 0, FAR, 50, 0, TIME, 3, 2)
+
+# ---- ip_fragments: six datagrams (how, length of the data), then fragments ----
+
+HONEST, LIES, LATER, PIECES = 0, 16, 32, 64
+DATAGRAMS = [0, length(1000), 1, length(1000), 2, length(40), 3, length(40), 0, length(5000), 1,
+             length(5000)]
+
+
+def fragment(number, offset, size, how=HONEST):
+    return [number | how, length(offset), length(size - 1)]
+
+
+seed("ip_fragments", "in-order", *DATAGRAMS, *fragment(0, 0, 512), *fragment(0, 512, 508),
+     *fragment(1, 0, 512), *fragment(1, 512, 508))
+seed("ip_fragments", "reverse", *DATAGRAMS, *fragment(0, 512, 508), *fragment(0, 256, 256),
+     *fragment(0, 0, 256), *fragment(1, 512, 508, PIECES), *fragment(1, 0, 512, PIECES))
+seed("ip_fragments", "overlap", *DATAGRAMS, *fragment(0, 0, 512), *fragment(0, 256, 764),
+     *fragment(1, 0, 512), *fragment(1, 504, 516))
+seed("ip_fragments", "lies", *DATAGRAMS, *fragment(0, 0, 513, LIES), *fragment(1, 512, 508, LIES))
+seed("ip_fragments", "time-out", *DATAGRAMS, *fragment(0, 0, 512), 1 | LATER, 0, length(511), 120)
+
+
+def main():
+    for path, data in SEEDS.items():
+        os.makedirs(os.path.join(ROOT, os.path.dirname(path)), exist_ok=True)
+        with open(os.path.join(ROOT, path), "wb") as file:
+            file.write(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+#include <stdarg.h>
+
+#include <criterion/criterion.h>
+
+void fuzz_failed(const char *file, int line, const char *condition, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(stderr, "%s:%d: failed: %s:", file, line, condition);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    abort();
+}
