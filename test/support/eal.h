@@ -15,6 +15,9 @@ extern "C" {
  */
 void tpa_test_eal_init(void);
 
+/* The same with that many megabytes; to be called before anything calls the other. */
+void tpa_test_eal_init_sized(unsigned int megabytes);
+
 #ifdef __cplusplus
 }
 #endif

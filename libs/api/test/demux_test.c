@@ -5,8 +5,8 @@
 #include <tpa/base/error.h>
 #include <tpa/base/random.h>
 
-#include "chunks.h"
 #include "demux.h"
+#include "test/support/chunks.h"
 
 enum {
     MANY = 200000

@@ -6,6 +6,7 @@
 #include <tpa/mem/rcu.h>
 #include <tpa/netdev/loop.h>
 
+#include "libs/api/check/check.h"
 #include "test/support/pools.h"
 #include "worker.h"
 
@@ -240,35 +241,12 @@ static void wire_mend(struct test_wire *wire)
     wire->lose_payload = 0;
 }
 
-static void worker_expect_idle(const struct tpa_worker *worker)
-{
-    cr_expect_eq(worker->counters.socks, 0, "socks are left");
-    cr_expect_eq(worker->counters.time_waits, 0, "TIME-WAITs are left");
-    cr_expect_eq(worker->socks.in_use, 0);
-    cr_expect_eq(worker->time_wait_slab.in_use, 0);
-    cr_expect_eq(worker->demux.count, 0, "entries are left in the demultiplexer");
-    cr_expect_eq(worker->tcp.receive_budget.used, 0, "received memory is still charged");
-    cr_expect_eq(worker->tcp.send.budget.used, 0, "sent memory is still charged");
-    cr_expect(tpa_base_list_is_empty(&worker->embryos));
-    cr_expect(tpa_base_list_is_empty(&worker->accept_queue));
-    for (uint32_t port = 0; port < TPA_API_LOCAL_PORTS; port++)
-        cr_expect_eq(worker->holds.counts[port], 0, "port %u is held", port);
-}
-
 static void host_expect_idle(const struct world_host *host)
 {
-    struct tpa_api_instance *instance = host->instance;
+    const char *left = tpa_api_check_idle(host->instance);
 
-    for (uint32_t i = 0; i < host->worker_count; i++)
-        worker_expect_idle(host->workers[i]);
-    cr_expect_eq(atomic_load(&instance->sock_count), 0);
-    cr_expect_null(instance->listeners.closed, "a closed listener was not freed");
-    for (uint32_t port = 0; port < TPA_API_LOCAL_PORTS; port++) {
-        cr_expect_eq(atomic_load(&instance->placement.port_workers[port]), 0);
-        cr_expect_not(tpa_api_listeners_has_port(&instance->listeners, (uint16_t)port));
-    }
-    for (uint32_t i = 0; i < TPA_API_FIXED_PORT_CHAINS; i++)
-        cr_expect_null(instance->fixed_ports.chains[i], "a fixed port is still taken");
+    cr_expect_null(left, "the %s is not idle: %s", host == &world.client ? "client" : "server",
+                   left);
 }
 
 void world_destroy(void)

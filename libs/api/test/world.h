@@ -19,7 +19,7 @@
 
 #include <tpa/api/instance.h>
 
-#include "chunks.h"
+#include "test/support/chunks.h"
 #include "wire.h"
 
 #define WORLD_CLIENT_IPV4 "10.0.0.1"

@@ -6,8 +6,8 @@
 #include <criterion/criterion.h>
 
 #include <tpa/base/error.h>
-#include <tpa/base/seq.h>
 
+#include "libs/tcp/check/check.h"
 #include "machine.h"
 #include "stream.h"
 
@@ -213,69 +213,10 @@ uint64_t host_next_deadline(const struct host *host)
     return tpa_timer_wheel_next_deadline(&host->wheel);
 }
 
-static void check_sequence_numbers(const struct tpa_tcp_connection *connection)
-{
-    const struct tpa_tcp_flight *flight = &connection->flight;
-    uint32_t pipe = tpa_tcp_flight_pipe(flight);
-
-    cr_assert(tpa_base_seq_leq(flight->una, flight->nxt));
-    cr_assert(tpa_base_seq_leq(connection->rcv_nxt, connection->rcv_adv));
-    cr_assert(tpa_base_seq_leq(connection->rcv_acked, connection->rcv_nxt));
-    cr_assert_leq(flight->sacked + flight->lost, tpa_tcp_outstanding(connection));
-    cr_assert_leq(pipe, tpa_tcp_outstanding(connection) + flight->retransmitted);
-    cr_assert_geq(connection->window.cwnd, connection->window.mss);
-    if (!tpa_tcp_is_synchronized(connection))
-        return;
-    cr_assert(tpa_base_seq_leq(flight->nxt, tpa_tcp_send_end(connection)));
-    if (tpa_base_seq_leq(flight->una, connection->send_queue.end))
-        cr_assert_eq(tpa_tcp_send_queue_bytes(&connection->send_queue),
-                     connection->send_queue.end - flight->una);
-}
-
-static void check_timers(const struct host *host)
-{
-    const struct tpa_tcp_connection *connection = &host->connection;
-    bool waits = tpa_tcp_outstanding(connection) != 0 || tpa_tcp_unsent(connection) != 0;
-
-    if (connection->retransmit_deadline != 0 || connection->ack_deadline != 0 ||
-        connection->state_deadline != 0)
-        cr_assert(tpa_timer_is_armed(&connection->timer), "a deadline without a timer");
-    if (connection->state == TPA_TCP_CLOSED)
-        cr_assert_not(tpa_timer_is_armed(&connection->timer));
-    if (tpa_base_list_is_linked(&connection->output_link))
-        return;
-    cr_assert_eq(connection->retransmit_deadline != 0, waits,
-                 "in %s: %u outstanding, %u unsent, timer %s",
-                 tpa_tcp_state_text(connection->state), tpa_tcp_outstanding(connection),
-                 tpa_tcp_unsent(connection), connection->retransmit_deadline != 0 ? "on" : "off");
-    cr_assert(connection->state == TPA_TCP_SYN_SENT ||
-                  connection->rcv_acked == connection->rcv_nxt || connection->ack_deadline != 0 ||
-                  connection->state == TPA_TCP_CLOSED,
-              "an acknowledgement is owed and no timer runs");
-}
-
-static void check_queues(const struct tpa_tcp_connection *connection)
-{
-    const struct tpa_tcp_receive_queue *queue = &connection->receive_queue;
-    uint32_t entries = 0, bytes = 0;
-
-    for (struct rte_mbuf *packet = queue->first; packet != NULL;
-         packet = tpa_mem_packet_private(packet)->next_packet) {
-        entries++;
-        bytes += tpa_mem_packet_length(packet);
-    }
-    cr_assert_eq(entries, queue->entries);
-    cr_assert_eq(bytes, queue->bytes);
-}
-
 void host_check(const struct host *host, bool settled)
 {
     const struct tpa_tcp_connection *connection = &host->connection;
+    const char *fault = tpa_tcp_check_connection(connection, settled);
 
-    if (connection->window.algorithm == NULL)
-        return;
-    check_sequence_numbers(connection);
-    check_queues(connection);
-    if (settled)
-        check_timers(host);
+    cr_assert_null(fault, "in %s: %s", tpa_tcp_state_text(connection->state), fault);
 }

@@ -1,4 +1,4 @@
-#include "chunks.h"
+#include "test/support/chunks.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
-/* Memory for slabs and tables that a test can count and let run out. */
-#ifndef TPA_API_TEST_CHUNKS_H
-#define TPA_API_TEST_CHUNKS_H
+/* Memory for slabs and tables that a test can count and let run out. Include as
+ * "test/support/chunks.h". */
+#ifndef TPA_TEST_SUPPORT_CHUNKS_H
+#define TPA_TEST_SUPPORT_CHUNKS_H
 
 #include <tpa/mem/slab.h>
 
