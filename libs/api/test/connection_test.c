@@ -287,6 +287,7 @@ Test(connection, a_path_becomes_suspect_and_is_probed)
     world.server.wire->cut = true;
     world_write(pair.client, "lost", 4);
     cr_assert_eq(next_frames(), 1);
+    cr_assert_eq(next_frames(), 1, "the tail loss probe");
     for (int retransmission = 1; retransmission <= 3; retransmission++)
         cr_assert_eq(next_frames(), 1, "number %d", retransmission);
     cr_assert_eq(next_frames(), 2, "with an ARP request");
