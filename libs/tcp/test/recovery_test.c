@@ -286,6 +286,42 @@ WIRE_TEST(sack, holes_are_filled_as_the_pipe_allows)
     EXPECT_NOTHING();
 }
 
+/* RFC 6675 section 4, NextSeg() (3): with nothing new to send, what is below the highest SACKed
+ * byte and not surely lost. */
+WIRE_TEST(sack, doubtful_segments_go_when_nothing_else_may)
+{
+    wire->options = WIRE_SACK;
+    wire->host.config.rack = false;
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    send_segments(wire, 0, 10);
+    RECEIVE(.sack_count = 1, .sack = {{1460, 5840}});
+    EXPECT(.seq = 0, .length = 1460, .retransmission = true);
+    EXPECT_NOTHING();
+    RECEIVE(.sack_count = 2, .sack = {{7300, 8760}, {1460, 5840}});
+    EXPECT(.seq = 5840, .length = 1460, .retransmission = true);
+    EXPECT_NOTHING();
+    RECEIVE(.ack = 14600);
+    EXPECT_NOTHING();
+}
+
+/* NextSeg() (4), RFC 6675 section 4: the last segment goes again, so that there is an answer that
+ * tells of the tail. */
+WIRE_TEST(sack, rescue_goes_once)
+{
+    wire->options = WIRE_SACK;
+    wire->host.config.rack = false;
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    send_segments(wire, 0, 10);
+    RECEIVE(.sack_count = 1, .sack = {{1460, 10220}});
+    EXPECT(.seq = 0, .length = 1460, .retransmission = true);
+    EXPECT(.seq = 13140, .length = 1460, .retransmission = true);
+    EXPECT_NOTHING();
+    RECEIVE(.ack = 10220);
+    EXPECT_NOTHING();
+    RECEIVE(.ack = 14600);
+    EXPECT_NOTHING();
+}
+
 /* RFC 3042 with SACK: what has left the network makes room before any loss is known. */
 WIRE_TEST(sack, limited_transmit)
 {
