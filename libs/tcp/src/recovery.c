@@ -241,7 +241,8 @@ void tpa_tcp_recover_from_timeout(struct tpa_tcp_worker *worker,
     struct tpa_tcp_window *window = &connection->window;
 
     window->algorithm->on_rto(window, tpa_tcp_outstanding(connection), connection->probes > 0, now);
-    if (tpa_tcp_uses_rack(worker, connection))
+    /* The second in a row: what SACK told hasn't helped, and may have used up the ranges. */
+    if (tpa_tcp_uses_rack(worker, connection) && connection->probes == 0)
         tpa_tcp_rack_timeout(worker, connection, now);
     else
         tpa_tcp_flight_timeout(&connection->flight);

@@ -1,13 +1,14 @@
 /*
- * Small transfers of many sizes both ways, from SYN to FIN, in which every pair of segments is
- * dropped, and every single one repeated or late (row 48 of the hostile packets): the same bytes,
- * in a bounded time, and nothing sent again that need not be. Then wires worse than any.
+ * Small transfers of many sizes both ways, from SYN to FIN, in which every segment and every pair
+ * is dropped, and every single one repeated or late (row 48 of the hostile packets): the same
+ * bytes, in a bounded time, and nothing sent again that need not be. Then wires worse than any.
  */
 #include <criterion/criterion.h>
 
 #include <tpa/base/random.h>
 
 #include "pair.h"
+#include "rtt.h"
 #include "stream.h"
 
 TestSuite(exhaustive, .timeout = 300);
@@ -15,6 +16,18 @@ TestSuite(exhaustive, .timeout = 300);
 /* Nothing takes longer: a lost SYN costs a second, a second one two more; then three, as RFC 6298
  * section 5.7 has it, if it is data that is lost next. */
 #define DURATION_MAX (15 * SECONDS)
+
+/* What a loss costs at most. The wire's round trip is short of the smallest time-out. */
+#define ROUND_TRIP        (10 * MS)
+#define ROUNDING          (2 * MS)
+#define SYN_TIMEOUT       (1000 * MS)
+#define TIMEOUT           (100 * MS)
+#define PROBE_TIMEOUT     (2 * ROUND_TRIP + 50 * MS)
+#define SECOND_TIMEOUT    (2 * TIMEOUT)
+#define SECOND_SYN        (2 * SYN_TIMEOUT)
+#define TIMEOUT_AFTER_SYN TPA_TCP_RTO_AFTER_SYN_RTO
+/* After the loss of a SYN the window is one segment (RFC 5681 section 3.1). */
+#define SLOW_START (6 * ROUND_TRIP)
 
 struct plan {
     enum fate fate;
@@ -40,9 +53,11 @@ struct transfer {
     uint64_t bytes[2];
     bool options; /* SACK and timestamps */
     unsigned int sent[2];
+    uint64_t duration; /* until both have read the other's end */
     uint64_t retransmitted;
     uint64_t timeouts;
     uint64_t fast_retransmits;
+    uint64_t undone; /* recoveries that were for nothing */
 };
 
 static void prepare(struct pair *pair, const struct transfer *transfer, uint32_t start)
@@ -61,6 +76,7 @@ static void prepare(struct pair *pair, const struct transfer *transfer, uint32_t
 static void finish(struct pair *pair, struct transfer *transfer)
 {
     transfer->retransmitted = transfer->timeouts = transfer->fast_retransmits = 0;
+    transfer->undone = 0;
     for (unsigned int i = 0; i < 2; i++) {
         const struct tpa_tcp_counters *counters = &pair->hosts[i].worker.counters;
 
@@ -68,9 +84,21 @@ static void finish(struct pair *pair, struct transfer *transfer)
         transfer->retransmitted += counters->retransmitted_segments;
         transfer->timeouts += counters->retransmission_timeouts;
         transfer->fast_retransmits += counters->fast_retransmits;
+        transfer->undone += counters->spurious_recoveries;
         cr_assert_eq(tpa_tcp_connection_error(&pair->hosts[i].connection), 0);
     }
     pair_close(pair);
+}
+
+/* Both have read everything: to the millisecond, how long it took. */
+static uint64_t run_to_the_end(struct pair *pair)
+{
+    uint64_t start = pair->now;
+
+    pair_open(pair);
+    while (!(pair->hosts[0].at_end && pair->hosts[1].at_end) && pair->now - start < DURATION_MAX)
+        pair_run(pair, MS);
+    return pair->now - start;
 }
 
 static void run(struct transfer *transfer, struct plan *plan, uint32_t start)
@@ -80,8 +108,7 @@ static void run(struct transfer *transfer, struct plan *plan, uint32_t start)
     prepare(&pair, transfer, start);
     pair.fate = follow;
     pair.context = plan;
-    pair_open(&pair);
-    pair_run(&pair, DURATION_MAX);
+    transfer->duration = run_to_the_end(&pair);
     for (unsigned int i = 0; i < 2; i++)
         cr_assert_eq(pair.hosts[i].read, transfer->bytes[1 - i],
                      "fate %d of %u: host %u segment %u, host %u segment %u", plan->fate,
@@ -92,29 +119,42 @@ static void run(struct transfer *transfer, struct plan *plan, uint32_t start)
     finish(&pair, transfer);
 }
 
+static void with_and_without_options(uint64_t bytes0, uint64_t bytes1, uint32_t start,
+                                     void (*test)(struct transfer *transfer, uint32_t start))
+{
+    for (int options = 0; options < 2; options++) {
+        struct transfer transfer = {.bytes = {bytes0, bytes1}, .options = options != 0};
+        struct plan none = {.count = 0};
+
+        run(&transfer, &none, start);
+        cr_assert_eq(transfer.retransmitted, 0);
+        test(&transfer, start);
+    }
+}
+
+/* Nothing, little, and one to twelve segments one way, the other and both; most numbers wrap. */
 static void for_each_transfer(void (*test)(struct transfer *transfer, uint32_t start))
 {
-    static const uint64_t sizes[][2] = {{0, 0},       {1, 0},       {0, 1460}, {100, 100},
-                                        {1460, 2920}, {7300, 0},    {0, 7300}, {4000, 9000},
-                                        {17520, 100}, {2000, 17520}};
+    static const uint64_t sizes[][2] = {{0, 0},       {1, 0},       {100, 100},
+                                        {4000, 9000}, {17520, 100}, {2000, 17520}};
+    unsigned int count = 0;
 
-    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(sizes); i++) {
-        for (int options = 0; options < 2; options++) {
-            struct transfer transfer = {.bytes = {sizes[i][0], sizes[i][1]},
-                                        .options = options != 0};
-            struct plan none = {.count = 0};
-            uint32_t start = stream_starts[i % STREAM_STARTS] - (uint32_t)(i * 700);
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(sizes); i++, count++)
+        with_and_without_options(sizes[i][0], sizes[i][1],
+                                 stream_starts[count % STREAM_STARTS] - count * 700, test);
+    for (uint64_t bytes = 1460; bytes <= 12 * 1460; bytes += 1460, count++) {
+        uint32_t start = stream_starts[count % STREAM_STARTS] - count * 700;
 
-            run(&transfer, &none, start);
-            cr_assert_eq(transfer.retransmitted, 0);
-            test(&transfer, start);
-        }
+        with_and_without_options(bytes, 0, start, test);
+        with_and_without_options(0, bytes, start, test);
+        with_and_without_options(bytes, bytes, start, test);
     }
 }
 
 /* The same with one segment of the run without faults singled out. */
 static void each_segment(struct transfer *transfer, uint32_t start, enum fate fate,
-                         void (*check)(const struct transfer *transfer))
+                         void (*check)(const struct transfer *transfer, const struct plan *plan,
+                                       uint64_t delay))
 {
     const struct transfer clean = *transfer;
 
@@ -123,13 +163,16 @@ static void each_segment(struct transfer *transfer, uint32_t start, enum fate fa
             struct plan plan = {.fate = fate, .count = 1, .host = {host}, .index = {index}};
 
             run(transfer, &plan, start);
-            check(transfer);
+            check(transfer, &plan, transfer->duration - clean.duration);
         }
     }
 }
 
-static void nothing_sent_again(const struct transfer *transfer)
+static void nothing_sent_again(const struct transfer *transfer, const struct plan *plan,
+                               uint64_t delay)
 {
+    (void)plan;
+    (void)delay;
     cr_assert_eq(transfer->retransmitted, 0);
 }
 
@@ -143,11 +186,50 @@ Test(exhaustive, every_segment_is_repeated)
     for_each_transfer(repeat_each);
 }
 
-/* Where so many overtake it that it is deemed lost and sent again, the ACK that only the second
- * copy brings is not seen: an old segment's ACK doesn't count (RFC 9293 3.10.7.4, first check). */
-static void no_timeout(const struct transfer *transfer)
+/* A SYN, or the ACK of one. Before it the round trip isn't known. */
+static bool is_handshake(const struct plan *plan, unsigned int i)
 {
-    cr_assert(transfer->timeouts == 0 || transfer->fast_retransmits != 0);
+    return plan->index[i] == 0;
+}
+
+/*
+ * With SACK no loss but that of a SYN is left to a time-out: what is not found by what arrived
+ * behind it, a probe brings to light (RFC 8985 section 7), in time.
+ */
+static void repaired_in_time(const struct transfer *transfer, const struct plan *plan,
+                             uint64_t delay)
+{
+    if (is_handshake(plan, 0)) {
+        cr_assert_leq(delay, SYN_TIMEOUT + SLOW_START);
+    } else if (transfer->options) {
+        cr_assert_eq(transfer->timeouts, 0, "host %u segment %u", plan->host[0], plan->index[0]);
+        cr_assert_leq(transfer->retransmitted, 2);
+        cr_assert_leq(delay, PROBE_TIMEOUT + ROUND_TRIP + ROUNDING);
+    } else {
+        cr_assert_leq(delay, TIMEOUT + ROUND_TRIP + ROUNDING);
+    }
+}
+
+static void drop_each(struct transfer *transfer, uint32_t start)
+{
+    each_segment(transfer, start, FATE_DROP, repaired_in_time);
+}
+
+Test(exhaustive, every_segment_is_dropped)
+{
+    for_each_transfer(drop_each);
+}
+
+/* Where so many overtake it that it is deemed lost and sent again, that is found out, if there are
+ * options, and undone. Without them the ACK that only the second copy brings is not seen: an old
+ * segment's ACK doesn't count (RFC 9293 3.10.7.4, first check). */
+static void no_timeout(const struct transfer *transfer, const struct plan *plan, uint64_t delay)
+{
+    (void)plan;
+    (void)delay;
+    cr_assert(transfer->timeouts == 0 || (!transfer->options && transfer->fast_retransmits != 0));
+    if (transfer->options)
+        cr_assert_eq(transfer->undone, transfer->fast_retransmits);
 }
 
 static void delay_each(struct transfer *transfer, uint32_t start)
@@ -158,6 +240,20 @@ static void delay_each(struct transfer *transfer, uint32_t start)
 Test(exhaustive, every_segment_is_overtaken)
 {
     for_each_transfer(delay_each);
+}
+
+/* The second one may be the first one's retransmission, or its probe: then there is a time-out, and
+ * maybe another probe for what that leaves. */
+static uint64_t longest_delay(const struct transfer *transfer, const struct plan *plan)
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        /* Until the last ACK of the handshake, or something behind it, arrives. */
+        if (is_handshake(plan, i) || (plan->host[i] == 0 && plan->index[i] == 1))
+            return SYN_TIMEOUT + (transfer->options ? SECOND_SYN : TIMEOUT_AFTER_SYN) + SLOW_START;
+    }
+    if (transfer->options)
+        return PROBE_TIMEOUT + TIMEOUT + 3 * ROUND_TRIP + ROUNDING;
+    return TIMEOUT + SECOND_TIMEOUT + ROUND_TRIP + ROUNDING;
 }
 
 static void drop_pairs(struct transfer *transfer, uint32_t start)
@@ -175,6 +271,10 @@ static void drop_pairs(struct transfer *transfer, uint32_t start)
             plan.host[1] = second >= clean.sent[0] + 2;
             plan.index[1] = plan.host[1] ? second - clean.sent[0] - 2 : second;
             run(transfer, &plan, start);
+            cr_assert_leq(transfer->duration - clean.duration, longest_delay(transfer, &plan),
+                          "host %u segment %u, host %u segment %u: %lu ms", plan.host[0],
+                          plan.index[0], plan.host[1], plan.index[1],
+                          (transfer->duration - clean.duration) / MS);
         }
     }
 }
