@@ -131,6 +131,7 @@ static void side_connect(struct sim_side *side)
     }
     flow->started = sim->now;
     tpa_sock_info_get(side->sid, &info);
+    flow->same_port = side->host->by_port[ntohs(info.local_port)];
     side->host->by_port[ntohs(info.local_port)] = flow;
     side_watch(side);
 }
@@ -142,16 +143,26 @@ static struct sim_host *host_of(struct sim *sim, const struct tpa_ip *ip)
     return number > 0 && number <= sim->host_count ? sim->hosts[number - 1] : NULL;
 }
 
+/* The newest one of that tuple. */
+static struct sim_flow *flow_of(const struct sim_host *server, const struct tpa_sock_info *info)
+{
+    const struct sim_host *client = host_of(server->sim, &info->remote_ip);
+    bool ipv6 = !tpa_ip_is_ipv4(&info->remote_ip);
+    struct sim_flow *flow = client != NULL ? client->by_port[ntohs(info->remote_port)] : NULL;
+
+    while (flow != NULL && (flow->plan.hosts[1] != server || flow->plan.ipv6 != ipv6))
+        flow = flow->same_port;
+    return flow;
+}
+
 static void accept_one(struct sim_host *host, int sid)
 {
-    struct sim_host *client;
     struct tpa_sock_info info;
     struct sim_flow *flow;
     struct sim_side *side;
 
     tpa_sock_info_get(sid, &info);
-    client = host_of(host->sim, &info.remote_ip);
-    flow = client != NULL ? client->by_port[ntohs(info.remote_port)] : NULL;
+    flow = flow_of(host, &info);
     SIM_MUST(host->sim, flow != NULL, "a connection that nobody opened");
     side = &flow->sides[1];
     if (side->closed || side->sid >= 0) { /* the client has given it up */
@@ -320,6 +331,8 @@ static void shut(struct sim_side *side)
 {
     struct tpa_api_sock *sock = tpa_api_check_sock(side->host->worker, side->sid);
 
+    SIM_MUST(side->host->sim, sock != NULL, "flow %u: sid %d of the %s is not a sock of host %u",
+             side->flow->index, side->sid, side->server ? "server" : "client", side->host->number);
     if (tpa_tcp_shutdown(&side->host->worker->tcp, &sock->tcp, side->host->sim->now) != 0)
         return; /* not established yet */
     side->shut = true;

@@ -49,6 +49,7 @@ struct sim_side {
 struct sim_flow {
     struct sim *sim;
     uint32_t index;
+    struct sim_flow *same_port; /* the flow before it from the same port of that host */
     struct sim_flow_plan plan;
     struct sim_side sides[2];
     uint64_t started, established, done; /* ns; done: all bytes of both are read */

@@ -132,6 +132,8 @@ struct sim_frame *sim_pipe_enter(struct sim_pipe *pipe, struct sim_frame *frame,
     pipe->counters.entered++;
     if (view.tcp)
         number = pipe->counters.tcp++;
+    if (view.tcp && pipe->observe != NULL)
+        pipe->observe(pipe->context, &view, number);
     if (config->down || sim_mask_has(&config->drop, number) || happens(pipe, config->loss_ppm))
         return lose(pipe, frame);
     if (config->mtu != 0 && view.ip && view.length > config->mtu)

@@ -62,6 +62,9 @@ struct sim_pipe {
     uint64_t busy_until; /* the rate's */
     uint64_t last_due;
     struct sim_pipe_counters counters;
+    /* For a test to see what enters with TCP, with its number; or NULL. */
+    void (*observe)(void *context, const struct sim_view *view, uint64_t number);
+    void *context;
 };
 
 void sim_pipe_init(struct sim_pipe *pipe, const struct sim_pipe_config *config, uint64_t seed);

@@ -66,6 +66,9 @@ static void choose_tcp(struct sim *sim, struct tpa_tcp_config *tcp)
 {
     /* At 20 % each way many in a row do get lost now and then. */
     tcp->retries = tcp->syn_retries = 40;
+    /* A slow reader's peer has closed long before it: it must not be forgotten, or a keepalive
+     * probe is answered by a reset. */
+    tcp->fin_wait_2 = 3600 * SIM_S;
     tcp->sack = chance(sim, 75);
     tcp->timestamps = chance(sim, 75);
     tcp->window_scale = chance(sim, 75);

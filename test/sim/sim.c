@@ -1,6 +1,7 @@
 #include "sim.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,21 +36,60 @@ enum {
 
 /* ---- Failing ---- */
 
+/* The command that runs it again with a capture. */
+static void describe(const struct sim *sim, char *text, size_t size)
+{
+    char program[512] = "";
+
+    (void)!readlink("/proc/self/exe", program, sizeof(program) - 1);
+    snprintf(text, size,
+             "at %.6f s of seed %llu; again, with a capture:\n  TPA_SIM_SEED=%llu "
+             "TPA_SIM_CAPTURE=/tmp/sim %s --filter %s/%s",
+             (double)sim->now / 1e9, (unsigned long long)sim->seed, (unsigned long long)sim->seed,
+             program, criterion_current_test->category, criterion_current_test->name);
+}
+
 void sim_fail(const struct sim *sim, const char *format, ...)
 {
-    char what[512], program[512] = "";
+    char what[512], again[1024];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
-    (void)!readlink("/proc/self/exe", program, sizeof(program) - 1);
-    cr_assert_fail("%s\n  at %.6f s of seed %llu; again, with a capture:\n  TPA_SIM_SEED=%llu "
-                   "TPA_SIM_CAPTURE=/tmp/sim %s --filter %s/%s",
-                   what, (double)sim->now / 1e9, (unsigned long long)sim->seed,
-                   (unsigned long long)sim->seed, program, criterion_current_test->category,
-                   criterion_current_test->name);
+    describe(sim, again, sizeof(again));
+    cr_assert_fail("%s\n  %s", what, again);
     abort(); /* not reached */
+}
+
+/* Of the simulation that runs, for the handler. */
+static const struct sim *running;
+
+/* A crash says as much as a failed check. */
+static void crashed(int signal_number)
+{
+    char again[1024];
+
+    signal(signal_number, SIG_DFL);
+    if (running != NULL) {
+        describe(running, again, sizeof(again));
+        fprintf(stderr, "%s %s\n", strsignal(signal_number), again);
+    }
+    raise(signal_number);
+}
+
+static void crashes_report(const struct sim *sim)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(signals); i++) {
+        struct sigaction now;
+
+        /* Where a sanitizer or Criterion has one, theirs says more. */
+        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+            signal(signals[i], crashed);
+    }
+    running = sim;
 }
 
 static uint64_t environment(const char *name, uint64_t otherwise)
@@ -101,6 +141,7 @@ void sim_begin(struct sim *sim, uint64_t seed, uint32_t flows)
     sim->seed = seed;
     sim->now = SIM_S;
     sim->check_every = 1;
+    crashes_report(sim);
     sim->pool = pool_get();
     sim->registry = tpa_mem_registry_create();
     sim->sids = tpa_api_sids_create(2 * flows + SOCKS_BESIDES);
@@ -487,6 +528,7 @@ void sim_end(struct sim *sim)
     SIM_MUST(sim, is_idle(sim), "connections do not end");
     for (unsigned int i = 0; i < sim->host_count; i++)
         host_end(sim, sim->hosts[i]);
+    running = NULL;
     network_free(sim);
     free(sim->flows);
     tpa_api_sids_destroy(sim->sids);

@@ -70,7 +70,7 @@ struct sim_host {
     int check_cursor; /* of tpa_api_check_some */
     int listener;
     struct sim_side *due;      /* sides that want to act at a time, the first first */
-    struct sim_flow **by_port; /* flows that it opened, by their local port */
+    struct sim_flow **by_port; /* the newest flow that it opened from each port */
 };
 
 struct sim_switch {
