@@ -39,7 +39,7 @@ def fuzz_target(name, deps, data = [], copts = [], extra_srcs = []):
     )
     cc_test(
         name = name + "_replay_test",
-        size = "medium",
+        size = "small",
         srcs = ["support/replay.c"],
         copts = TPA_TEST_COPTS,
         args = ["fuzz/corpus/" + name],

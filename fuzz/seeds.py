@@ -143,6 +143,107 @@ seed("ip_fragments", "overlap", *DATAGRAMS, *fragment(0, 0, 512), *fragment(0, 2
 seed("ip_fragments", "lies", *DATAGRAMS, *fragment(0, 0, 513, LIES), *fragment(1, 512, 508, LIES))
 seed("ip_fragments", "time-out", *DATAGRAMS, *fragment(0, 0, 512), 1 | LATER, 0, length(511), 120)
 
+# ---- tcp_connection: ISNs, state, settings, congestion control; then steps ----
+
+RECEIVE, PASS, WRITE, READ, SHUT, OPTION, PUT_BACK, ICMP, NOTHING = range(9)
+SYN_SENT, SYN_RECEIVED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT = range(6)
+TIMESTAMPS_ON, SACK_ON, SCALE_ON, ACTIVE, SUPER_FRAMES, SMALL, USER_TIMEOUT = (
+    1, 2, 4, 8, 16, 32, 64)
+ALL_ON = TIMESTAMPS_ON | SACK_ON | SCALE_ON
+# Kinds of flags, and numbers: their base, and what is added to it.
+F_ACK, F_FIN, F_SYN_ACK, F_SYN, F_RST = 0, 3, 4, 5, 7
+NXT, EDGE = 0, 1  # of the peer: RCV.NXT, the window's right edge
+SND_NXT, UNA, END, UNA_1_MSS, UNA_2_MSS = range(5)
+PLUS = 16  # a signed byte follows
+
+
+def segment(flags, seq=(NXT,), ack=(SND_NXT,), size=0, window=0, options=(0,)):
+    return [RECEIVE, flags, *seq, *ack, length(size), window, *options]
+
+
+def connection(name, state, settings, *steps):
+    seed("tcp_connection", name, 2, state, settings, 0, *steps)
+
+
+ONE_HOLE = segment(F_ACK, ack=(UNA,), options=(8, UNA_1_MSS, length(1460)))
+connection("handshake", SYN_SENT, ALL_ON, *segment(F_SYN_ACK, options=(0xe0,)),
+           *segment(F_ACK, size=100), READ, 3)
+connection("simultaneous", SYN_SENT, ALL_ON, *segment(F_SYN), *segment(F_SYN_ACK), *segment(F_ACK))
+connection("text", ESTABLISHED, ALL_ON, *segment(F_ACK, size=1000), READ, 1,
+           *segment(F_ACK, seq=(NXT | PLUS, 100), size=100), *segment(F_ACK, size=100), READ, 4)
+connection("recovery", ESTABLISHED, ALL_ON, WRITE, length(14000), 0, *(ONE_HOLE * 3), PASS,
+           2, 1, *segment(F_ACK))
+connection("without-sack", ESTABLISHED, 0, WRITE, length(14000), 0,
+           *(segment(F_ACK, ack=(UNA,)) * 3), *segment(F_ACK, ack=(UNA_2_MSS,)), PASS, 2, 3,
+           *segment(F_ACK))
+connection("zero-window", ESTABLISHED, 0, *segment(F_ACK, window=200), WRITE, length(4000), 1,
+           PASS, 2, 20, *segment(F_ACK, window=255), PASS, 1, 9, *segment(F_ACK))
+connection("half-close", ESTABLISHED, ALL_ON, WRITE, length(3000), 0, SHUT, 1, *segment(F_ACK),
+           *segment(F_FIN, size=10), READ, 1, PASS, 3, 2)
+connection("peer-closes", CLOSE_WAIT, ALL_ON, WRITE, length(3000), 0, *segment(F_ACK), SHUT, 0, 1)
+connection("reset", ESTABLISHED, ALL_ON, *segment(F_RST, seq=(NXT | PLUS, 5)), *segment(F_RST))
+connection("keepalive", ESTABLISHED, ALL_ON, OPTION, 1 | 8 << 2, PASS, 3, 3)
+connection("path-mtu", ESTABLISHED, SUPER_FRAMES, WRITE, length(9000), 0, ICMP, UNA, 0,
+           *segment(F_ACK))
+connection("small-buffers", ESTABLISHED, ALL_ON | SMALL, *segment(F_ACK, size=3000),
+           *segment(F_ACK, size=3000), *segment(F_ACK, size=3000), READ, 9, WRITE, length(20000), 0)
+connection("no-memory", ESTABLISHED, ALL_ON, OPTION, 3, WRITE, length(3000), 0, PASS, 2, 1)
+# A SYN-ACK repeated its window modulo 65,536 after an ACK had offered 2 MB.
+connection("syn-ack-window", SYN_RECEIVED, ALL_ON, *segment(F_ACK, seq=(NXT | PLUS, 256 - 100)),
+           PASS, 2, 2)
+
+# ---- tcp_pair: ISNs; for both hosts settings, congestion control, bytes and the writes' size; then
+# the fates of packets ----
+
+DELIVER, DROP, REPEAT, LATE = 0, 2, 3, 4
+SLOW = 3 << 3  # 50 ms for those behind it
+
+
+def pair(name, settings, *fates):
+    seed("tcp_pair", name, 1, settings | 64, 0, length(30000), length(5000), settings, 0,
+         length(2000), length(500), *fates)
+
+
+pair("good", ALL_ON)
+pair("syn-lost", ALL_ON, DROP, DELIVER, DROP)
+pair("losses", ALL_ON, *[DELIVER] * 6, DROP, DELIVER, DROP, *[DELIVER] * 9, DROP)
+pair("losses-without-options", 0, *[DELIVER] * 6, DROP, DELIVER, DROP, *[DELIVER] * 9, DROP)
+pair("reordered", ALL_ON, *[SLOW, DELIVER, LATE, REPEAT] * 10)
+pair("small-buffers", 16 | 32 | 128, *[DELIVER] * 20, DROP)
+pair("tail-lost", ALL_ON, *[DELIVER] * 30, *[DROP] * 12)
+pair("paused-readers", ALL_ON | 16, *[64, 65, DELIVER, DELIVER] * 6)
+
+# ---- tool: which call, then changes: where, how many bytes, the bytes ----
+
+PAGE = 4096
+REGION = 256  # bytes of a region's entry, behind 256 of the header
+
+
+def change(offset, data):
+    return be16(offset) + bytes([len(data)]) + data
+
+
+for number in range(18):
+    seed("tool", "call-%d" % number, number)
+seed("tool", "region-beyond", 0, change(256 + 24, b"\0\0\1\0\0\0\0\0"))
+seed("tool", "region-count", 5, change(28, b"\x10\0\0\0"))
+seed("tool", "texts-without-end", 7, change(9 * PAGE + 8, b"m" * 52))
+seed("tool", "control-characters", 9, change(10 * PAGE + 72, b"\x1b[2J"))
+seed("tool", "short", 0, be16(6000), 0)
+seed("tool", "torn", 0, change(2 * PAGE, b"\1"))
+seed("tool", "trace-capacity", 3, change(6 * PAGE + 20, b"\xff\xff\xff\xff"))
+
+# ---- mailbox: steps ----
+
+SPOIL, POLL, ASK, TAKE, WITHDRAW = range(5)
+ANSWER = [length(12), 0]  # of the instance, and its status
+
+seed("mailbox", "answered", ASK, length(8), b"cfg list", POLL, *ANSWER, TAKE, length(100))
+seed("mailbox", "withdrawn", ASK, length(8), b"cfg list", WITHDRAW, POLL)
+seed("mailbox", "longest", ASK, length(256), b"x" * 256, POLL, length(4096), 0, TAKE, length(4096))
+seed("mailbox", "length-lies", ASK, length(3), b"abc", SPOIL, length(32), 4, b"\xff\xff\xff\xff",
+     POLL, *ANSWER, SPOIL, length(36), 4, b"\xff\xff\xff\x7f", TAKE, length(10))
+
 
 def main():
     for path, data in SEEDS.items():

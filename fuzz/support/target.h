@@ -19,6 +19,9 @@
 /* libFuzzer's entrance. Returns 0; aborts where something is wrong. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
+/* Prints a line where TPA_FUZZ_VERBOSE is set: what a found case does, step by step. */
+__attribute__((format(printf, 1, 2))) void fuzz_say(const char *format, ...);
+
 /* A number of [0, count). */
 static inline uint32_t fuzz_choice(struct tpa_base_cursor *input, uint32_t count)
 {

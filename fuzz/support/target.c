@@ -1,6 +1,6 @@
-#include <stdarg.h>
+#include "support/target.h"
 
-#include <criterion/criterion.h>
+#include <stdarg.h>
 
 void fuzz_failed(const char *file, int line, const char *condition, const char *format, ...)
 {
@@ -12,4 +12,16 @@ void fuzz_failed(const char *file, int line, const char *condition, const char *
     va_end(arguments);
     fputc('\n', stderr);
     abort();
+}
+
+void fuzz_say(const char *format, ...)
+{
+    va_list arguments;
+
+    if (getenv("TPA_FUZZ_VERBOSE") == NULL)
+        return;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
 }
