@@ -13,7 +13,8 @@
 
 static bool has_work(const struct tpa_tcp_connection *connection)
 {
-    return connection->flight.lost != 0 || tpa_tcp_unsent(connection) != 0;
+    return connection->flight.lost != 0 || tpa_tcp_unsent(connection) != 0 ||
+           connection->recovery == TPA_TCP_RECOVERY_FAST;
 }
 
 static void note_progress(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,

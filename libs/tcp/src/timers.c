@@ -187,24 +187,9 @@ static void retransmission_timeout(struct tpa_tcp_worker *worker,
     count_retransmission_timeout(worker, connection, now);
 }
 
-/* Once in a row: who is always late must act at last. */
-static bool is_given_a_moment(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
-                              uint32_t *deadline, uint64_t now)
-{
-    if ((connection->loss_flags & TPA_TCP_LOSS_LATE) != 0 ||
-        now - tpa_tcp_fine_nanoseconds(*deadline, now) < TPA_TCP_STALL)
-        return false;
-    connection->loss_flags |= TPA_TCP_LOSS_LATE;
-    *deadline = tpa_tcp_fine_deadline(now + TPA_TCP_STALL_GRACE);
-    tpa_tcp_arm(worker, connection, now + TPA_TCP_STALL_GRACE);
-    return true;
-}
-
 static void retransmit_timer_expired(struct tpa_tcp_worker *worker,
                                      struct tpa_tcp_connection *connection, uint64_t now)
 {
-    if (is_given_a_moment(worker, connection, &connection->retransmit_deadline, now))
-        return;
     connection->retransmit_deadline = 0;
     if (!tpa_tcp_is_synchronized(connection))
         handshake_timeout(worker, connection, now);
@@ -217,8 +202,6 @@ static void retransmit_timer_expired(struct tpa_tcp_worker *worker,
 static void loss_timer_expired(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                                uint64_t now)
 {
-    if (is_given_a_moment(worker, connection, &connection->loss_deadline, now))
-        return;
     connection->loss_deadline = 0;
     if (connection->loss_flags & TPA_TCP_LOSS_PROBE_TIMER)
         tpa_tcp_loss_probe_expired(worker, connection, now);
@@ -294,15 +277,49 @@ static void rearm(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *conn
                     tpa_tcp_coarse_nanoseconds(connection->state_deadline, now));
 }
 
+static bool is_late(uint32_t deadline, uint64_t now)
+{
+    return tpa_tcp_fine_due(deadline, now) &&
+           now - tpa_tcp_fine_nanoseconds(deadline, now) >= TPA_TCP_STALL;
+}
+
+/* The worker stood still: what is due has to wait for what has arrived. But not twice in a row: who
+ * is always late must act at last. */
+static bool is_given_a_moment(struct tpa_tcp_connection *connection, uint64_t now)
+{
+    uint32_t moment = tpa_tcp_fine_deadline(now + TPA_TCP_STALL_GRACE);
+
+    if ((connection->loss_flags & TPA_TCP_LOSS_LATE) != 0 ||
+        (!is_late(connection->loss_deadline, now) &&
+         !is_late(connection->retransmit_deadline, now))) {
+        connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_LATE;
+        return false;
+    }
+    connection->loss_flags |= TPA_TCP_LOSS_LATE;
+    if (tpa_tcp_fine_due(connection->loss_deadline, now))
+        connection->loss_deadline = moment;
+    if (tpa_tcp_fine_due(connection->retransmit_deadline, now))
+        connection->retransmit_deadline = moment;
+    return true;
+}
+
+static void repair_timers_expired(struct tpa_tcp_worker *worker,
+                                  struct tpa_tcp_connection *connection, uint64_t now)
+{
+    if (is_given_a_moment(connection, now))
+        return;
+    if (tpa_tcp_fine_due(connection->loss_deadline, now))
+        loss_timer_expired(worker, connection, now);
+    if (tpa_tcp_fine_due(connection->retransmit_deadline, now))
+        retransmit_timer_expired(worker, connection, now);
+}
+
 static void timer_expired(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                           uint64_t now)
 {
     if (tpa_tcp_fine_due(connection->ack_deadline, now))
         ack_timer_expired(worker, connection, now);
-    if (tpa_tcp_fine_due(connection->loss_deadline, now))
-        loss_timer_expired(worker, connection, now);
-    if (tpa_tcp_fine_due(connection->retransmit_deadline, now))
-        retransmit_timer_expired(worker, connection, now);
+    repair_timers_expired(worker, connection, now);
     if (tpa_tcp_coarse_due(connection->state_deadline, now))
         state_timer_expired(worker, connection, now);
     rearm(worker, connection, now);

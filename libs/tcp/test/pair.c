@@ -111,17 +111,28 @@ static int compare_packets(const void *first, const void *second)
     return a->order < b->order ? -1 : 1;
 }
 
+static bool is_stalled(const struct pair *pair, unsigned int i)
+{
+    return pair->now < pair->stalled_until[i];
+}
+
 static void deliver_due(struct pair *pair)
 {
-    unsigned int due = 0;
+    unsigned int taken[2] = {0}, kept = 0;
 
     qsort(pair->wire, pair->wire_count, sizeof(pair->wire[0]), compare_packets);
-    while (due < pair->wire_count && pair->wire[due].due <= pair->now)
-        due++;
-    for (unsigned int i = 0; i < due; i++)
-        deliver(pair, pair->wire[i].to, pair->wire[i].packet);
-    pair->wire_count -= due;
-    memmove(pair->wire, pair->wire + due, pair->wire_count * sizeof(pair->wire[0]));
+    for (unsigned int i = 0; i < pair->wire_count; i++) {
+        const struct pair_packet *packet = &pair->wire[i];
+
+        if (packet->due > pair->now || is_stalled(pair, packet->to) ||
+            (pair->burst != 0 && taken[packet->to] == pair->burst)) {
+            pair->wire[kept++] = *packet;
+            continue;
+        }
+        taken[packet->to]++;
+        deliver(pair, packet->to, packet->packet);
+    }
+    pair->wire_count = kept;
 }
 
 static bool is_established(const struct host *host)
@@ -180,6 +191,8 @@ static void step_host(struct pair *pair, unsigned int i)
     struct rte_mbuf *packets[1024];
     unsigned int count;
 
+    if (is_stalled(pair, i))
+        return;
     run_application(pair, i);
     count = host_step(&pair->hosts[i], packets, 1024, pair->now);
     for (unsigned int k = 0; k < count; k++)
@@ -213,11 +226,18 @@ static void settle(struct pair *pair)
 
 static uint64_t next_event(const struct pair *pair)
 {
-    uint64_t next =
-        TPA_BASE_MIN(host_next_deadline(&pair->hosts[0]), host_next_deadline(&pair->hosts[1]));
+    uint64_t next = TPA_TIMER_NEVER;
 
-    for (unsigned int i = 0; i < pair->wire_count; i++)
-        next = TPA_BASE_MIN(next, pair->wire[i].due);
+    for (unsigned int i = 0; i < 2; i++) {
+        uint64_t at = host_next_deadline(&pair->hosts[i]);
+
+        next = TPA_BASE_MIN(next, TPA_BASE_MAX(at, pair->stalled_until[i]));
+    }
+    for (unsigned int i = 0; i < pair->wire_count; i++) {
+        uint64_t at = TPA_BASE_MAX(pair->wire[i].due, pair->stalled_until[pair->wire[i].to]);
+
+        next = TPA_BASE_MIN(next, at);
+    }
     return next;
 }
 

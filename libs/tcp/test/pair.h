@@ -50,6 +50,9 @@ struct pair {
     uint64_t order;
     unsigned int sent[2]; /* segments that each has sent */
     bool tso;             /* super-frames stay whole */
+    /* Until then a host does nothing, and what comes to it waits. */
+    uint64_t stalled_until[2];
+    unsigned int burst; /* segments that a host takes in one step; 0 = all that are there */
     /* Decides on segment number `index` (from 0) of host `from`; NULL = all are delivered. */
     enum fate (*fate)(struct pair *pair, unsigned int from, unsigned int index,
                       const struct tpa_tcp_segment *segment);

@@ -148,8 +148,39 @@ WIRE_TEST(sack, reports_a_duplicate_once)
     EXPECT(.ack = 1000);
     RECEIVE(.seq = 500, .length = 500);
     EXPECT(.ack = 1000, .sack_count = 1, .sack = {{500, 1000}});
+    cr_assert_eq(wire->host.worker.counters.dsacks_out, 1);
     RECEIVE(.seq = 1000, .length = 10);
     EXPECT(.ack = 1010);
+}
+
+/* RFC 2883 section 4.1: of what is out of order; the block that holds it comes second. */
+WIRE_TEST(sack, reports_a_duplicate_out_of_order)
+{
+    wire->options = WIRE_SACK;
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    RECEIVE(.seq = 1000, .length = 1000);
+    EXPECT(.sack_count = 1, .sack = {{1000, 2000}});
+    RECEIVE(.seq = 3000, .length = 1000);
+    EXPECT(.sack_count = 2, .sack = {{3000, 4000}, {1000, 2000}});
+    RECEIVE(.seq = 1200, .length = 300);
+    EXPECT(.sack_count = 3, .sack = {{1200, 1500}, {1000, 2000}, {3000, 4000}});
+    RECEIVE(.length = 1000);
+    EXPECT(.ack = 2000, .sack_count = 1, .sack = {{3000, 4000}});
+}
+
+/* RFC 2883 section 4.2: only that part which was received already. */
+WIRE_TEST(sack, reports_the_duplicate_part)
+{
+    wire->options = WIRE_SACK;
+    wire_enter(wire, TPA_TCP_ESTABLISHED);
+    RECEIVE(.length = 1000);
+    EXPECT(.ack = 1000);
+    RECEIVE(.seq = 500, .length = 1000);
+    EXPECT(.ack = 1500, .sack_count = 1, .sack = {{500, 1000}});
+    RECEIVE(.seq = 3000, .length = 1000);
+    EXPECT(.ack = 1500, .sack_count = 1, .sack = {{3000, 4000}});
+    RECEIVE(.seq = 2500, .length = 1000);
+    EXPECT(.ack = 1500, .sack_count = 2, .sack = {{3000, 3500}, {2500, 4000}});
 }
 
 WIRE_TEST(sack, is_not_sent_when_not_agreed)
