@@ -65,7 +65,9 @@ static const struct accident none;
 
 static struct sim_pipe_config pipe_of(const struct accident *accident, int direction)
 {
+    /* A late one that nothing passes comes before a loss probe is sent for it. */
     return (struct sim_pipe_config){.delay = 2 * SIM_MS,
+                                    .reorder_delay = 3 * SIM_MS,
                                     .rate = 100000000,
                                     .drop = accident->drop[direction],
                                     .duplicate = accident->duplicate[direction],
@@ -139,15 +141,23 @@ static void run(struct bench *bench, uint64_t number, const struct accident *acc
 /* ---- Each packet of a transfer ---- */
 
 struct cases {
-    uint64_t number; /* which is the seed as well */
+    uint64_t number; /* which stands for the seed */
     struct sim_seeds wanted;
 };
 
-static bool is_wanted(struct cases *cases)
+/* The cases of a transfer follow each other on one network: to see one of them again, those before
+ * it run as well. False: it is none of the next `count`, which are passed over. */
+static bool is_wanted(struct cases *cases, unsigned int count)
 {
-    uint64_t number = ++cases->number;
+    if (cases->wanted.next <= cases->number + count && cases->wanted.end > cases->number + 1)
+        return true;
+    cases->number += count;
+    return false;
+}
 
-    return number >= cases->wanted.next && number < cases->wanted.end;
+static bool is_next_wanted(struct cases *cases)
+{
+    return ++cases->number < cases->wanted.end;
 }
 
 static struct cases cases_all(void)
@@ -156,27 +166,29 @@ static struct cases cases_all(void)
 }
 
 typedef void (*one_accident)(struct accident *accident, int direction, unsigned int packet);
-typedef void (*verdict)(uint64_t number, const struct outcome *clean, const struct outcome *outcome,
-                        int direction, unsigned int packet);
+typedef void (*verdict)(const struct sim *sim, const struct outcome *clean,
+                        const struct outcome *outcome, int direction, unsigned int packet);
 
 static void each_packet(struct cases *cases, const struct transfer *transfer, one_accident make,
                         verdict judge)
 {
     static struct bench bench;
     struct outcome clean, outcome;
+    bool wanted;
 
     bench_begin(&bench, transfer);
     run(&bench, 0, &none, SIM_S, &clean);
     cr_assert_eq(clean.retransmitted, 0);
-    for (int direction = 0; direction < 2; direction++) {
+    wanted = is_wanted(cases, clean.packets[0] + clean.packets[1]);
+    for (int direction = 0; direction < 2 && wanted; direction++) {
         for (unsigned int packet = 0; packet < clean.packets[direction]; packet++) {
             struct accident accident = none;
 
-            if (!is_wanted(cases))
-                continue;
+            if (!is_next_wanted(cases))
+                break;
             make(&accident, direction, packet);
             run(&bench, cases->number, &accident, ONE_LOSS_MAX, &outcome);
-            judge(cases->number, &clean, &outcome, direction, packet);
+            judge(&bench.sim, &clean, &outcome, direction, packet);
         }
     }
     sim_end(&bench.sim);
@@ -203,19 +215,19 @@ static void drop_one(struct accident *accident, int direction, unsigned int pack
 /* Data with three more segments of its burst behind it costs no time-out; without SACK it takes one
  * more, since the first duplicate ACK brings a window that the reader has changed meanwhile and
  * does not count (RFC 5681 section 2). */
-static void repaired_in_time(uint64_t number, const struct outcome *clean,
+static void repaired_in_time(const struct sim *sim, const struct outcome *clean,
                              const struct outcome *outcome, int direction, unsigned int packet)
 {
     unsigned int behind = 0, enough = outcome->options ? 3 : 4;
 
     for (unsigned int i = packet + 1; i < clean->packets[direction]; i++)
         behind += clean->payload[direction][i] != 0;
-    cr_assert_leq(outcome->timeouts, 2);
-    if (clean->payload[direction][packet] != 0 && behind >= enough)
-        cr_assert_eq(outcome->timeouts, 0, "seed %lu: direction %d, packet %u, %u behind", number,
-                     direction, packet, behind);
-    if (clean->payload[direction][packet] != 0)
-        cr_assert_geq(outcome->retransmitted, 1);
+    SIM_MUST(sim, outcome->timeouts <= 2, "%d, packet %u", direction, packet);
+    if (clean->payload[direction][packet] == 0)
+        return;
+    SIM_MUST(sim, outcome->retransmitted >= 1, "direction %d, packet %u", direction, packet);
+    SIM_MUST(sim, behind < enough || outcome->timeouts == 0, "direction %d, packet %u, %u behind",
+             direction, packet, behind);
 }
 
 Test(exhaustive, each_packet_is_lost)
@@ -223,13 +235,11 @@ Test(exhaustive, each_packet_is_lost)
     each_transfer(drop_one, repaired_in_time);
 }
 
-static void nothing_sent_again(uint64_t number, const struct outcome *clean,
+static void nothing_sent_again(const struct sim *sim, const struct outcome *clean,
                                const struct outcome *outcome, int direction, unsigned int packet)
 {
-    cr_assert_eq(outcome->timeouts, 0, "seed %lu: direction %d, packet %u", number, direction,
-                 packet);
-    cr_assert_eq(outcome->retransmitted, 0, "seed %lu: direction %d, packet %u", number, direction,
-                 packet);
+    SIM_MUST(sim, outcome->timeouts == 0, "direction %d, packet %u", direction, packet);
+    SIM_MUST(sim, outcome->retransmitted == 0, "direction %d, packet %u", direction, packet);
 }
 
 static void repeat_one(struct accident *accident, int direction, unsigned int packet)
@@ -269,17 +279,19 @@ static void each_pair(struct cases *cases, const struct transfer *transfer)
 {
     static struct bench bench;
     struct outcome clean, outcome;
+    bool wanted;
     unsigned int all;
 
     bench_begin(&bench, transfer);
     run(&bench, 0, &none, SIM_S, &clean);
     all = clean.packets[0] + clean.packets[1] + 4;
-    for (unsigned int first = 0; first < all; first++) {
+    wanted = is_wanted(cases, all * (all - 1) / 2);
+    for (unsigned int first = 0; first < all && wanted; first++) {
         for (unsigned int second = first + 1; second < all; second++) {
             struct accident accident = none;
 
-            if (!is_wanted(cases))
-                continue;
+            if (!is_next_wanted(cases))
+                break;
             add_loss(&accident, &clean, first);
             add_loss(&accident, &clean, second);
             run(&bench, cases->number, &accident, TWO_LOSS_MAX, &outcome);

@@ -49,6 +49,15 @@ static void describe(const struct sim *sim, char *text, size_t size)
              program, criterion_current_test->category, criterion_current_test->name);
 }
 
+/* What is not written yet of the captures. */
+static void captures_end(const struct sim *sim)
+{
+    for (unsigned int i = 0; i < sim->host_count; i++) {
+        if (sim->hosts[i]->instance != NULL)
+            (void)tpa_netdev_capture_stop(sim->hosts[i]->instance->ports[0].device);
+    }
+}
+
 void sim_fail(const struct sim *sim, const char *format, ...)
 {
     char what[512], again[1024];
@@ -57,6 +66,7 @@ void sim_fail(const struct sim *sim, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
+    captures_end(sim);
     describe(sim, again, sizeof(again));
     cr_assert_fail("%s\n  %s", what, again);
     abort(); /* not reached */

@@ -39,7 +39,7 @@ static uint64_t probe_timeout(const struct tpa_tcp_worker *worker,
 
     if (connection->rtt.srtt != 0)
         timeout = 2 * tpa_tcp_rtt_smoothed_nanoseconds(&connection->rtt);
-    if (tpa_tcp_outstanding(connection) <= connection->window.mss)
+    if (tpa_tcp_outstanding(connection) <= tpa_tcp_last_segment_max(connection))
         timeout += worker->config->max_ack_delay;
     return timeout;
 }

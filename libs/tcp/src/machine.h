@@ -189,6 +189,15 @@ static inline bool tpa_tcp_fin_acknowledged(const struct tpa_tcp_connection *con
            connection->flight.una == connection->send_queue.end + 1;
 }
 
+/* The longest segment that may be the last one of the flight: a FIN comes on top of the text. */
+static inline uint32_t tpa_tcp_last_segment_max(const struct tpa_tcp_connection *connection)
+{
+    bool has_fin = (connection->flags & TPA_TCP_FIN_QUEUED) != 0 &&
+                   connection->flight.nxt == connection->send_queue.end + 1;
+
+    return connection->window.mss + has_fin;
+}
+
 /* worker.output */
 static inline void tpa_tcp_schedule(struct tpa_tcp_worker *worker,
                                     struct tpa_tcp_connection *connection)

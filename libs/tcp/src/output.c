@@ -225,7 +225,8 @@ static enum outcome send_loss_probe(struct tpa_tcp_burst *burst,
     length = TPA_BASE_MIN(length, window_room(connection, connection->flight.nxt));
     again = length == 0;
     if (again)
-        (void)tpa_tcp_flight_last(&connection->flight, mss, &start, &length);
+        (void)tpa_tcp_flight_last(&connection->flight, tpa_tcp_last_segment_max(connection), &start,
+                                  &length);
     sent = again ? tpa_tcp_emit_again(burst, connection, start, length)
                  : tpa_tcp_emit_new(burst, connection, length);
     if (sent == 0)

@@ -43,6 +43,22 @@ WIRE_TEST(probe, of_a_lone_segment_waits_for_a_delayed_acknowledgement)
     RECEIVE(.ack = SEGMENT);
 }
 
+/* A FIN behind a full segment's text makes no second segment of it: neither for the time that the
+ * probe waits, nor for what it sends. */
+WIRE_TEST(probe, of_a_lone_segment_with_a_fin_is_that_segment)
+{
+    enter(wire);
+    cr_assert_eq(host_write(&wire->host, SEGMENT, true, wire->now), SEGMENT);
+    cr_assert_eq(tpa_tcp_shutdown(&wire->host.worker, connection_of(wire), wire->now), 0);
+    wire_send(wire);
+    EXPECT(.flags = TPA_TCP_FIN, .length = SEGMENT);
+    wire_wait(wire, LONE_TIMEOUT - TICK);
+    EXPECT_NOTHING();
+    wire_wait(wire, 2 * TICK);
+    EXPECT(.flags = TPA_TCP_FIN, .length = SEGMENT, .retransmission = true);
+    RECEIVE(.ack = SEGMENT + 1);
+}
+
 /* Section 7.3: what wasn't sent yet, whatever the congestion window says. */
 WIRE_TEST(probe, prefers_new_data)
 {
