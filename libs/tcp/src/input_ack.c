@@ -45,6 +45,16 @@ static void offer_room(struct tpa_tcp_worker *worker, struct tpa_tcp_connection 
     tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_WRITABLE);
 }
 
+/* What begins at `sequence` was sent behind a time-out that was for nothing (RFC 4015 section 3),
+ * unless it was outstanding already. */
+static void adapt(struct tpa_tcp_connection *connection, uint32_t sequence, uint64_t sample)
+{
+    if (tpa_base_seq_lt(sequence, connection->recovery_point))
+        return;
+    tpa_tcp_rtt_adapt(&connection->rtt, sample);
+    connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_ADAPT;
+}
+
 /* RFC 6298 with RFC 7323, appendix G: about one sample for every second segment. */
 static void measure(struct tpa_tcp_connection *connection, const struct tpa_tcp_segment *segment,
                     const struct tpa_tcp_flight_acked *acked, uint32_t in_flight, uint64_t now)
@@ -53,6 +63,8 @@ static void measure(struct tpa_tcp_connection *connection, const struct tpa_tcp_
 
     if (TPA_BASE_LIKELY(acked->oldest_sent != 0)) {
         tpa_tcp_rtt_sample(&connection->rtt, now - acked->oldest_sent, in_flight >> two_segments);
+        if (TPA_BASE_UNLIKELY((connection->loss_flags & TPA_TCP_LOSS_ADAPT) != 0))
+            adapt(connection, segment->ack - acked->acked, now - acked->oldest_sent);
         connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_PROBE_RESTS;
     } else if (segment->has_timestamp) {
         /* Karn's algorithm keeps the RTO backed off where one can't tell which transmission was

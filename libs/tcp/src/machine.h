@@ -63,6 +63,7 @@ enum tpa_tcp_loss_flag {
     TPA_TCP_LOSS_FRTO_SECOND = 1 << 9, /*   and the next, meanwhile sending new data only */
     TPA_TCP_LOSS_RESCUED = 1 << 10,    /* RFC 6675's RescueRxt was sent in this recovery */
     TPA_TCP_LOSS_LATE = 1 << 11,       /* a timer fired late, and was given another moment */
+    TPA_TCP_LOSS_ADAPT = 1 << 12,      /* RFC 4015: the next new data's sample counts in full */
 };
 
 enum tpa_tcp_recovery {

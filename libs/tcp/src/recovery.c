@@ -99,6 +99,8 @@ static void undo(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *conne
     worker->counters.spurious_recoveries++;
     /* Reordering made it, then, or a delay that may come again. */
     connection->loss_flags |= TPA_TCP_LOSS_REORDERING_SEEN;
+    if (connection->recovery == TPA_TCP_RECOVERY_TIMEOUT)
+        connection->loss_flags |= TPA_TCP_LOSS_ADAPT;
     if (connection->recovery != TPA_TCP_RECOVERY_NONE) {
         tpa_tcp_flight_undo(&connection->flight);
         leave(connection, now);

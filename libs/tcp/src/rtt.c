@@ -25,6 +25,23 @@ static uint32_t smooth(uint32_t old, uint32_t new, unsigned int shift)
     return (uint32_t)(old + ((difference + half) >> shift));
 }
 
+/* A measurement in the estimator's unit. */
+static uint32_t units_of(uint64_t sample)
+{
+    uint32_t units = (uint32_t)(sample * UNITS_PER_MICROSECOND / 1000);
+
+    return TPA_BASE_MAX(units, 1u); /* 0 says that there was no sample */
+}
+
+void tpa_tcp_rtt_adapt(struct tpa_tcp_rtt *rtt, uint64_t sample)
+{
+    uint32_t units = units_of(TPA_BASE_MIN(sample, TPA_TCP_RTT_SAMPLE_MAX));
+
+    rtt->srtt = TPA_BASE_MAX(rtt->srtt, units);
+    rtt->rttvar = TPA_BASE_MAX(rtt->rttvar, units / 2);
+    rtt->backoff = 0;
+}
+
 void tpa_tcp_rtt_sample(struct tpa_tcp_rtt *rtt, uint64_t sample, uint32_t samples_per_rtt)
 {
     /* More samples than this in a round trip weigh as if they were this many: enough to follow. */
@@ -33,8 +50,7 @@ void tpa_tcp_rtt_sample(struct tpa_tcp_rtt *rtt, uint64_t sample, uint32_t sampl
     uint32_t units;
 
     sample = TPA_BASE_MIN(sample, TPA_TCP_RTT_SAMPLE_MAX);
-    units = (uint32_t)(sample * UNITS_PER_MICROSECOND / 1000);
-    units = TPA_BASE_MAX(units, 1u); /* 0 says that there was no sample */
+    units = units_of(sample);
     rtt->minimum = TPA_BASE_MIN(rtt->minimum, (uint32_t)(sample / 1000));
     rtt->backoff = 0;
     if (rtt->srtt == 0) {

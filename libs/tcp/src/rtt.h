@@ -26,6 +26,11 @@ void tpa_tcp_rtt_init(struct tpa_tcp_rtt *rtt);
  */
 void tpa_tcp_rtt_sample(struct tpa_tcp_rtt *rtt, uint64_t sample, uint32_t samples_per_rtt);
 
+/* The first measurement behind a time-out that was for nothing: the estimate is at least what such
+ * a delay takes (RFC 4015 section 3), so that the next one isn't taken for a loss. Ends back-off.
+ */
+void tpa_tcp_rtt_adapt(struct tpa_tcp_rtt *rtt, uint64_t sample);
+
 /* The RTO in ns, backed off, within [minimum, maximum]. */
 uint64_t tpa_tcp_rtt_rto(const struct tpa_tcp_rtt *rtt, uint64_t minimum, uint64_t maximum);
 

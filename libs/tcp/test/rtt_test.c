@@ -104,6 +104,21 @@ Test(rtt, granularity)
                  200 * TPA_BASE_MICROSECOND + TPA_TCP_RTO_GRANULARITY);
 }
 
+/* RFC 4015 section 3: never shorter than it was. */
+Test(rtt, adapts_upwards)
+{
+    struct tpa_tcp_rtt rtt = fresh();
+
+    tpa_tcp_rtt_sample(&rtt, 80 * TPA_BASE_MILLISECOND, 1);
+    tpa_tcp_rtt_back_off(&rtt);
+    tpa_tcp_rtt_adapt(&rtt, 20 * TPA_BASE_MILLISECOND);
+    cr_assert_eq(tpa_tcp_rtt_rto(&rtt, MIN, MAX), 240 * TPA_BASE_MILLISECOND);
+    tpa_tcp_rtt_adapt(&rtt, 100 * TPA_BASE_MILLISECOND);
+    cr_assert_eq(tpa_tcp_rtt_rto(&rtt, MIN, MAX), 300 * TPA_BASE_MILLISECOND);
+    tpa_tcp_rtt_adapt(&rtt, UINT64_MAX);
+    cr_assert_eq(tpa_tcp_rtt_rto(&rtt, MIN, MAX), MAX);
+}
+
 /* RFC 6298 sections 5.5 to 5.7. */
 Test(rtt, back_off)
 {

@@ -79,6 +79,38 @@ WIRE_TEST(eifel, echo_of_the_original_undoes_a_timeout)
     cr_assert_eq(counters_of(wire)->retransmitted_segments, 1);
 }
 
+static uint32_t round_trip_of(struct wire *wire)
+{
+    return tpa_tcp_rtt_smoothed(&connection_of(wire)->rtt);
+}
+
+/* RFC 4015 section 3: the first round trip of what was sent since counts in full, then no more. */
+WIRE_TEST(eifel, timer_gets_patience_for_delays)
+{
+    uint32_t echo, before;
+
+    wire->options = WIRE_TIMESTAMPS;
+    enter(wire);
+    echo = wire->timestamp;
+    wire_wait(wire, 90 * MS);
+    EXPECT_AGAIN(0);
+    wire->timestamp = echo;
+    RECEIVE(.ack = 2 * SEGMENT);
+    expect_undone(wire);
+    before = round_trip_of(wire);
+    RECEIVE(.ack = 10 * SEGMENT);
+    cr_assert_lt(round_trip_of(wire), before + 20000, "of the originals: smoothed");
+    send_segments(wire, 10, 1);
+    wire_wait(wire, 80 * MS);
+    RECEIVE(.ack = 11 * SEGMENT);
+    cr_assert_geq(round_trip_of(wire), 80000);
+    cr_assert_geq(tpa_tcp_rtt_variation(&connection_of(wire)->rtt), 40000);
+    send_segments(wire, 11, 1);
+    wire_wait(wire, 160 * MS);
+    RECEIVE(.ack = 12 * SEGMENT);
+    cr_assert_lt(round_trip_of(wire), 100000);
+}
+
 /* Only the first ACK of new data counts (RFC 3522 section 3.2, step 4). */
 WIRE_TEST(eifel, later_echoes_do_not_count)
 {
