@@ -190,6 +190,7 @@ Test(listen, leaves_accepted_connections_alone_when_it_is_closed)
 static void backlog_of_3(struct tpa_api_instance_config *config)
 {
     config->listen_backlog = 3;
+    config->syn_cookies = TPA_API_SYN_COOKIES_OFF;
 }
 
 static void begin_with_backlog_of_3(void)

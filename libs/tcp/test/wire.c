@@ -167,9 +167,10 @@ void wire_receive_stray(struct wire *wire, struct wire_segment segment)
 {
     struct rte_mbuf *packet = build(wire, &segment), *reset;
     struct tpa_tcp_segment parsed;
+    enum tpa_base_drop reason;
 
     cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &parsed), 0);
-    reset = tpa_tcp_reset_for(&wire->host.worker, &parsed, wire->now);
+    reset = tpa_tcp_reset_for(&wire->host.worker, &parsed, &reason, wire->now);
     if (reset != NULL)
         push_sent(wire, reset);
     tpa_mem_packet_free(packet);
