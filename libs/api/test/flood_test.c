@@ -105,7 +105,7 @@ static uint64_t memory(void)
     return world.server.chunks.taken;
 }
 
-/* Attack list, 19. In virtual time, where a step takes in so many packets and no more. */
+/* Attack 19. In virtual time, where a step takes in so many packets and no more. */
 Test(flood, established_connections_keep_their_goodput)
 {
     struct world_pair pair = world_pair(NULL);
@@ -124,7 +124,7 @@ Test(flood, established_connections_keep_their_goodput)
     cr_expect_gt(spoofed, 30000);
 }
 
-/* Attack list, 19. */
+/* Attack 19. */
 Test(flood, memory_stays_flat)
 {
     uint64_t full;
@@ -151,7 +151,7 @@ static struct tpa_tcp_connection_info tcp_info(int sid)
     return info;
 }
 
-/* Attack list, 19. With all that was negotiated. */
+/* Attack 19. With all that was negotiated. */
 Test(flood, an_honest_client_gets_through)
 {
     struct tpa_tcp_connection_info at_client, at_server;
@@ -241,7 +241,7 @@ Test(flood, text_that_overtakes_the_first_is_no_fault)
     cr_assert_eq(world_read(pair.server, NULL, sizeof(bytes)), sizeof(bytes));
 }
 
-/* Attack list, 20. A reset for some of them, and nothing else. */
+/* Attack 20. A reset for some of them, and nothing else. */
 Test(flood, guessed_acknowledgements_open_nothing)
 {
     uint64_t socks, full;
@@ -274,7 +274,7 @@ Test(flood, guessed_acknowledgements_open_nothing)
     cr_assert_gt(world_drops(&world.server, TPA_BASE_DROP_TCP_SYN_COOKIE), 60000);
 }
 
-/* Attack list, 21. In a second at most as many resets as a worker may send. */
+/* Attack 21. In a second at most as many resets as a worker may send. */
 Test(flood, segments_to_a_closed_port_are_answered_in_part)
 {
     const uint32_t count = 20000;

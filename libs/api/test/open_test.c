@@ -256,6 +256,7 @@ Test(connect, not_from_a_port_that_somebody_listens_at)
     EXPECT_ERRNO(client_connects_from(1234), EADDRINUSE);
 }
 
+/* Attack 36. */
 Test(connect, not_to_itself_as_the_same_sock)
 {
     struct tpa_sock_opts opts = {.local_port = 1234};

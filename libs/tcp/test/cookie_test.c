@@ -231,7 +231,7 @@ Test(cookie, is_in_an_acknowledgement_only)
     host_stop(host);
 }
 
-/* Attack list, 20. Guesses with the best of echoes: two million of each kind, of which 0.0005 and
+/* Attack 20. Guesses with the best of echoes: two million of each kind, of which 0.0005 and
  * 0.004 are expected to pass. */
 Test(cookie, is_not_guessed)
 {

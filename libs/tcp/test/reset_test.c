@@ -9,7 +9,7 @@
 
 TestSuite(reset);
 
-/* RFC 9293 3.10.7.1. */
+/* Attack 21. RFC 9293 3.10.7.1. */
 Test(reset, numbers)
 {
     const struct {
@@ -79,7 +79,7 @@ static uint32_t resets_in_a_flood(struct tpa_tcp_worker *worker, uint64_t now)
     return count;
 }
 
-/* Rows 21 and 25: bounded, and by a number that can't be counted on. */
+/* Attacks 21 and 25. Bounded, and by a number that can't be counted on. */
 Test(reset, floods_are_answered_in_part)
 {
     struct tpa_base_random random;
