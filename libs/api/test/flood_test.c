@@ -9,8 +9,9 @@ enum {
     SYN_BACKLOG = 16,
     LISTEN_BACKLOG = 32,
     SYNS_A_STEP = 50, /* 5 million a second: the rest of a step's packets is somebody else's */
+    WINDOW = 200000,  /* a burst of it fits into a step beside the SYNs */
     BYTES = 4 << 20,
-    TRANSFERS = 20,
+    TRANSFERS = 6,
 };
 
 static struct tpa_base_random attacker;
@@ -20,6 +21,7 @@ static void small_backlogs(struct tpa_api_instance_config *config)
 {
     config->syn_backlog = SYN_BACKLOG;
     config->listen_backlog = LISTEN_BACKLOG;
+    config->tcp.receive_buffer = WINDOW;
 }
 
 static void cookies_always(struct tpa_api_instance_config *config)
@@ -105,7 +107,8 @@ static uint64_t memory(void)
     return world.server.chunks.taken;
 }
 
-/* Attack 19. In virtual time, where a step takes in so many packets and no more. */
+/* Attack 19. In virtual time, where a step takes in so many packets and no more: as long as it is
+ * not used up. */
 Test(flood, established_connections_keep_their_goodput)
 {
     struct world_pair pair = world_pair(NULL);
@@ -121,7 +124,7 @@ Test(flood, established_connections_keep_their_goodput)
     cr_expect_leq(up_flooded * 95, up * 100, "%lu ns instead of %lu, %lu SYNs", up_flooded, up,
                   spoofed);
     cr_expect_leq(down_flooded * 95, down * 100, "%lu ns instead of %lu", down_flooded, down);
-    cr_expect_gt(spoofed, 30000);
+    cr_expect_gt(spoofed, 10000);
 }
 
 /* Attack 19. */
@@ -134,7 +137,7 @@ Test(flood, memory_stays_flat)
     for (int i = 0; i < 200; i++)
         world_step();
     full = memory();
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < 600; i++)
         world_step();
     cr_assert_eq(memory(), full);
     cr_assert_eq(server()->counters.socks, SYN_BACKLOG);
@@ -252,7 +255,7 @@ Test(flood, guessed_acknowledgements_open_nothing)
     world_settle();
     socks = server()->counters.socks;
     full = memory();
-    for (uint32_t i = 0; i < 200000; i++) {
+    for (uint32_t i = 0; i < 60000; i++) {
         forge(&(struct forged){.source = spoofed_address(),
                                .source_port = any_port(),
                                .flags = TPA_TCP_ACK,
@@ -270,8 +273,8 @@ Test(flood, guessed_acknowledgements_open_nothing)
     cr_assert_eq(world_accept(), -1);
     cr_assert_gt(server_tcp()->resets_out, 0);
     cr_assert_leq(server_tcp()->resets_out, 1500);
-    cr_assert_gt(world_drops(&world.server, TPA_BASE_DROP_TCP_RST_RATE_LIMITED), 100000);
-    cr_assert_gt(world_drops(&world.server, TPA_BASE_DROP_TCP_SYN_COOKIE), 60000);
+    cr_assert_gt(world_drops(&world.server, TPA_BASE_DROP_TCP_RST_RATE_LIMITED), 30000);
+    cr_assert_gt(world_drops(&world.server, TPA_BASE_DROP_TCP_SYN_COOKIE), 19000);
 }
 
 /* Attack 21. In a second at most as many resets as a worker may send. */
