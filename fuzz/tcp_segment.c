@@ -99,7 +99,8 @@ static void expect_answers(struct host *host, const struct tpa_tcp_segment *segm
         .remote_port = segment->source_port,
         .timestamps = segment->has_timestamp,
     };
-    struct rte_mbuf *answer = tpa_tcp_reset_for(&host->worker, segment, NOW);
+    enum tpa_base_drop reason;
+    struct rte_mbuf *answer = tpa_tcp_reset_for(&host->worker, segment, &reason, NOW);
 
     if (answer != NULL)
         expect_answer(answer, segment, TPA_TCP_RST);

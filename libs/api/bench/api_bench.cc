@@ -32,6 +32,17 @@ void RequestResponse(benchmark::State &state)
 }
 BENCHMARK(RequestResponse)->Arg(64)->Arg(1400)->Arg(65536);
 
+// Items are SYNs of a flood; making them, and dropping the answers, is in it.
+void SynFlood(benchmark::State &state)
+{
+    rig_start();
+    rig_connect_close(); // the neighbours know each other
+    for (auto _ : state)
+        rig_syn_burst();
+    state.SetItemsProcessed(state.iterations() * RIG_BURST);
+}
+BENCHMARK(SynFlood);
+
 void IdleStep(benchmark::State &state)
 {
     rig_start();

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <tpa/api/instance.h>
+#include <tpa/base/byteorder.h>
 #include <tpa/base/error.h>
 #include <tpa/base/random.h>
 #include <tpa/mem/eal.h>
@@ -23,7 +24,9 @@ enum {
 static struct {
     uint64_t now;
     struct tpa_mem_pool pool;
+    struct tpa_netdev *client_device;
     struct tpa_worker *client, *server;
+    uint32_t syns;
     int client_sid, server_sid;
 } rig;
 
@@ -86,6 +89,7 @@ void rig_start(void)
     check(tpa_mem_eal_init(&eal, reason), reason);
     check(tpa_mem_pool_create(&rig.pool, &pool), "tpa_mem_pool_create");
     check(tpa_netdev_loop_create(&loop, ends), "tpa_netdev_loop_create");
+    rig.client_device = ends[0];
     registry = tpa_mem_registry_create();
     sids = tpa_api_sids_create(SIDS);
     instance_make(ends[0], "10.0.0.1", registry, sids, &rig.client);
@@ -154,6 +158,46 @@ void rig_request_response(uint32_t size)
 {
     send_and_take(rig.client_sid, rig.server_sid, size);
     send_and_take(rig.server_sid, rig.client_sid, size);
+}
+
+/* From 10.0.0.1, and another port and number each time. */
+static struct rte_mbuf *syn_make(void)
+{
+    uint8_t bytes[] = {2,  0,    0,           0,    0, 2, 2, 0,    0, 0, 0, 1,  8,   0, 0x45,
+                       0,  0,    60,          0,    0, 0, 0, 64,   6, 0, 0, 10, 0,   0, 1,
+                       10, 0,    0,           2,    0, 0, 0, PORT, 0, 0, 0, 0,  0,   0, 0,
+                       0,  0xa0, TPA_TCP_SYN, 0x80, 0, 0, 0, 0,    0, 2, 4, 5,  180, 4, 2,
+                       8,  10,   0,           0,    0, 9, 0, 0,    0, 0, 1, 3,  3,   7};
+    struct rte_mbuf *packet;
+
+    rig.syns++;
+    tpa_base_store_be16(bytes + 34, (uint16_t)(1 + rig.syns % 65535));
+    tpa_base_store_be32(bytes + 38, rig.syns);
+    packet = tpa_mem_packet_from_bytes(&rig.pool, bytes, sizeof(bytes));
+    check(packet != NULL ? 0 : TPA_ENOMEM, "no packet");
+    packet->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM;
+    packet->l2_len = 14;
+    packet->l3_len = 20;
+    packet->l4_len = 40;
+    return packet;
+}
+
+void rig_syn_burst(void)
+{
+    struct rte_mbuf *packets[RIG_BURST];
+    uint16_t count;
+
+    for (int i = 0; i < RIG_BURST; i++)
+        packets[i] = syn_make();
+    count = tpa_netdev_tx_burst(rig.client_device, 0, packets, RIG_BURST, rig.now);
+    check(count == RIG_BURST ? 0 : TPA_EAGAIN, "the loop is full");
+    tpa_api_worker_enter(rig.server);
+    tpa_api_worker_step(rig.server, rig.now);
+    rig.now += TICK;
+    while ((count = tpa_netdev_rx_burst(rig.client_device, 0, packets, RIG_BURST, rig.now)) > 0) {
+        for (uint16_t i = 0; i < count; i++)
+            tpa_mem_packet_free(packets[i]);
+    }
 }
 
 void rig_idle_step(void)

@@ -23,6 +23,9 @@ void rig_open(void);
 void rig_request_response(uint32_t size);
 void rig_close(void);
 
+/* A burst of SYNs to the listener, whose queue is full: each is answered by a cookie. */
+void rig_syn_burst(void);
+
 /* A step of a worker that has nothing to do. */
 void rig_idle_step(void);
 

@@ -394,6 +394,8 @@ int tpa_api_configure_instance(const struct tpa_cfg_options *options, uint32_t w
     config->nagle = options->tcp.nodelay == 0;
     config->sock_max = options->tcp.nr_max_sock;
     config->listen_backlog = options->tcp.accept_backlog;
+    config->syn_backlog = options->tcp.syn_backlog;
+    config->syn_cookies = (enum tpa_api_syn_cookies)options->tcp.syn_cookies;
     config->local_port_low = options->tcp.local_port_range.first;
     config->local_port_high = options->tcp.local_port_range.last;
     config->receive_budget = options->mem.rcv_budget;

@@ -191,6 +191,8 @@ static void options_apply(struct tpa_api_control *control)
     tpa_api_configure_tcp(options, &instance->tcp);
     instance->nagle = options->tcp.nodelay == 0;
     instance->listen_backlog = options->tcp.accept_backlog;
+    instance->syn_backlog = options->tcp.syn_backlog;
+    instance->syn_cookies = (enum tpa_api_syn_cookies)options->tcp.syn_cookies;
     if (instance->log != NULL)
         __atomic_store_n(&instance->log->level, (int)options->log.level, __ATOMIC_RELAXED);
     tpa_api_control_impair(control);

@@ -40,6 +40,8 @@ struct tpa_api_instance {
     const struct tpa_mem_chunk_source *chunks;
     struct tpa_tcp_config tcp;
     uint32_t listen_backlog;
+    uint32_t syn_backlog;
+    enum tpa_api_syn_cookies syn_cookies;
     bool nagle;
     uint32_t time_wait_max;
     uint32_t sock_max;

@@ -37,6 +37,9 @@ struct tpa_api_listener {
     /* Opens of this listener that were not accepted yet, by worker; each changed by its worker
      * alone. */
     uint32_t pending[TPA_API_WORKERS_MAX];
+    uint32_t half_open[TPA_API_WORKERS_MAX]; /* those among them whose SYN-ACK has no answer yet */
+    _Atomic uint64_t cookies_at; /* ns: when a SYN was last answered by a cookie, to within
+                                    TPA_API_COOKIES_INTERVAL; 0 = never */
 };
 
 struct tpa_api_listeners {

@@ -8,21 +8,13 @@
 #include <tpa/base/compiler.h>
 #include <tpa/base/error.h>
 
-#include "export.h"
+#include "passive.h"
 #include "worker.h"
 
 enum {
     /* Marks a packet between workers whose data is a struct tpa_ip_error. */
     INTERFACE_ERROR = 0xfe,
     ERRORS_BURST = 16,
-};
-
-struct arrival {
-    struct rte_mbuf *packet;
-    const struct tpa_ip_received *received;
-    uint64_t hash;
-    struct tpa_tcp_tuple tuple;
-    struct tpa_tcp_segment segment;
 };
 
 static struct tpa_worker *worker_at(struct tpa_api_instance *instance, uint32_t index)
@@ -42,9 +34,8 @@ static void hand_off(struct tpa_worker *worker, struct rte_mbuf *packet, uint32_
     worker->counters.handed_off++;
 }
 
-/* What TCP answers for no connection. */
-static void reply_to_peer(struct tpa_worker *worker, const struct arrival *arrival,
-                          struct rte_mbuf *reply)
+void tpa_api_arrival_reply(struct tpa_worker *worker, const struct tpa_api_arrival *arrival,
+                           struct rte_mbuf *reply)
 {
     struct tpa_ip_send send = {
         .ttl = tpa_mem_packet_layer(reply, struct tpa_tcp_transmit)->ttl,
@@ -54,84 +45,31 @@ static void reply_to_peer(struct tpa_worker *worker, const struct arrival *arriv
     tpa_ip_reply(worker->ip, arrival->received, reply, &send, worker->now);
 }
 
-static void reset_peer(struct tpa_worker *worker, struct arrival *arrival)
+static void reset_peer(struct tpa_worker *worker, struct tpa_api_arrival *arrival)
 {
-    struct rte_mbuf *reset = tpa_tcp_reset_for(&worker->tcp, &arrival->segment, worker->now);
+    enum tpa_base_drop reason;
+    struct rte_mbuf *reset =
+        tpa_tcp_reset_for(&worker->tcp, &arrival->segment, &reason, worker->now);
 
     if (reset != NULL)
-        reply_to_peer(worker, arrival, reset);
-    tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_NO_CONNECTION);
-}
-
-/* The sock of a SYN that a listener takes, in the tables and among the embryos; NULL and *reason.
- */
-static struct tpa_api_sock *embryo_create(struct tpa_worker *worker,
-                                          struct tpa_api_listener *listener,
-                                          const struct arrival *arrival)
-{
-    struct tpa_api_sock *sock = tpa_api_sock_create(worker);
-    int error;
-
-    if (sock == NULL)
-        return NULL;
-    sock->flow.tuple = arrival->tuple;
-    sock->pending.listener = listener;
-    sock->flags = TPA_API_SOCK_PENDING;
-    tpa_base_list_push_back(&worker->embryos, &sock->pending.link);
-    listener->pending[worker->index]++;
-
-    sock->path = tpa_ip_path_get(worker->ip, &arrival->tuple.local, &arrival->tuple.remote, &error);
-    if (sock->path == NULL ||
-        tpa_api_demux_insert(&worker->demux, &sock->flow, TPA_API_DEMUX_SOCK) != TPA_OK) {
-        tpa_api_sock_destroy(sock);
-        return NULL;
-    }
-    sock->flags |= TPA_API_SOCK_IN_TABLE;
-    if (!listener->scaling) {
-        tpa_api_port_hold(&worker->instance->placement, &worker->holds, worker->index,
-                          arrival->tuple.local_port);
-        sock->flags |= TPA_API_SOCK_HOLDS_PORT;
-    }
-    return sock;
-}
-
-static void open_passively(struct tpa_worker *worker, struct tpa_api_listener *listener,
-                           struct arrival *arrival)
-{
-    struct tpa_api_sock *sock;
-
-    if (listener->pending[worker->index] >= worker->instance->listen_backlog) {
-        tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_LISTEN_BACKLOG);
-        return;
-    }
-    sock = embryo_create(worker, listener, arrival);
-    if (sock == NULL) {
-        tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_MEMORY);
-        return;
-    }
-    if (tpa_tcp_accept(&worker->tcp, &sock->tcp, &sock->flow.tuple, tpa_ip_path_mtu(sock->path),
-                       &arrival->segment, worker->now) != TPA_OK) {
-        tpa_api_sock_destroy(sock);
-        tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_MEMORY);
-        return;
-    }
-    if (worker->instance->nagle)
-        tpa_tcp_set_nodelay(&worker->tcp, &sock->tcp, false);
-    /* Without memory for it the connection goes on with the control that is configured. */
-    if (listener->congestion != NULL)
-        (void)tpa_tcp_set_congestion(&worker->tcp, &sock->tcp, listener->congestion, worker->now);
-    tpa_api_export_trace_begin(sock);
-    worker->counters.accepted++;
-    tpa_mem_packet_free(arrival->packet);
+        tpa_api_arrival_reply(worker, arrival, reset);
+    tpa_api_drop(worker, arrival->packet, reason);
 }
 
 static uint32_t listener_worker(const struct tpa_worker *worker,
                                 const struct tpa_api_listener *listener,
-                                const struct arrival *arrival)
+                                const struct tpa_api_arrival *arrival)
 {
     if (!listener->scaling)
         return listener->worker->index;
     return tpa_api_placement_natural(&worker->instance->placement, &arrival->tuple, arrival->hash);
+}
+
+static struct tpa_api_listener *listener_of(const struct tpa_worker *worker,
+                                            const struct tpa_api_arrival *arrival)
+{
+    return tpa_api_listeners_find(&worker->instance->listeners, &arrival->tuple.local,
+                                  arrival->tuple.local_port);
 }
 
 static bool is_bare_syn(const struct tpa_tcp_segment *segment)
@@ -140,42 +78,69 @@ static bool is_bare_syn(const struct tpa_tcp_segment *segment)
 }
 
 /* A SYN that no holder of its port has a connection for; false when nobody listens for it. */
-static bool deliver_to_listener(struct tpa_worker *worker, struct arrival *arrival)
+static bool deliver_syn(struct tpa_worker *worker, struct tpa_api_arrival *arrival)
 {
-    struct tpa_api_listener *listener = tpa_api_listeners_find(
-        &worker->instance->listeners, &arrival->tuple.local, arrival->tuple.local_port);
+    struct tpa_api_listener *listener = listener_of(worker, arrival);
     uint32_t owner;
 
     if (listener == NULL)
         return false;
     owner = listener_worker(worker, listener, arrival);
     if (owner == worker->index)
-        open_passively(worker, listener, arrival);
+        tpa_api_passive_syn(worker, listener, arrival);
+    else
+        hand_off(worker, arrival->packet, owner);
+    return true;
+}
+
+/*
+ * A segment that belongs to nothing may acknowledge a cookie; every worker can tell, its listener's
+ * opens the connection. Text that does not may have overtaken the segment that does: the peer sends
+ * it again, where a reset would end a good connection. False: it is to be answered by a reset.
+ */
+static bool deliver_cookie(struct tpa_worker *worker, struct tpa_api_arrival *arrival)
+{
+    struct tpa_api_listener *listener = listener_of(worker, arrival);
+    struct tpa_tcp_segment syn;
+    uint32_t owner;
+
+    if (listener == NULL || !tpa_api_cookies_are_out(listener, worker->now))
+        return false;
+    if (!tpa_tcp_cookie_check(&worker->tcp, &arrival->tuple, &arrival->segment, &syn,
+                              worker->now)) {
+        if (arrival->segment.length == 0)
+            return false;
+        tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_SYN_COOKIE);
+        return true;
+    }
+    owner = listener_worker(worker, listener, arrival);
+    if (owner == worker->index)
+        tpa_api_passive_cookie(worker, listener, arrival, &syn);
     else
         hand_off(worker, arrival->packet, owner);
     return true;
 }
 
 /* A segment that this worker has no connection for (RFC 9293, 3.10.7.1 and .2). */
-static void deliver_unknown(struct tpa_worker *worker, struct arrival *arrival)
+static void deliver_unknown(struct tpa_worker *worker, struct tpa_api_arrival *arrival)
 {
     const struct tpa_api_placement *placement = &worker->instance->placement;
     uint32_t visited = tpa_mem_packet_private(arrival->packet)->visited | UINT32_C(1)
                                                                               << worker->index;
     int next = tpa_api_placement_next_holder(placement, arrival->tuple.local_port, visited);
 
-    if (next < 0 && is_bare_syn(&arrival->segment) && deliver_to_listener(worker, arrival))
+    if (next < 0 && is_bare_syn(&arrival->segment) && deliver_syn(worker, arrival))
         return;
     if (next < 0)
         next = tpa_api_placement_next(placement, &arrival->tuple, arrival->hash, visited);
     if (next >= 0)
         hand_off(worker, arrival->packet, (uint32_t)next);
-    else
+    else if (!deliver_cookie(worker, arrival))
         reset_peer(worker, arrival);
 }
 
 static void deliver_time_wait(struct tpa_worker *worker, struct tpa_api_time_wait *time_wait,
-                              struct arrival *arrival)
+                              struct tpa_api_arrival *arrival)
 {
     struct rte_mbuf *reply = NULL;
     uint64_t deadline = time_wait->tcp.deadline;
@@ -188,7 +153,7 @@ static void deliver_time_wait(struct tpa_worker *worker, struct tpa_api_time_wai
         return;
     case TPA_TCP_TIME_WAIT_REPLY:
         if (reply != NULL)
-            reply_to_peer(worker, arrival, reply);
+            tpa_api_arrival_reply(worker, arrival, reply);
         break;
     case TPA_TCP_TIME_WAIT_DROP:
         break;
@@ -200,7 +165,7 @@ static void deliver_time_wait(struct tpa_worker *worker, struct tpa_api_time_wai
     tpa_api_drop(worker, arrival->packet, TPA_BASE_DROP_TCP_TIME_WAIT);
 }
 
-static void deliver(struct tpa_worker *worker, struct arrival *arrival)
+static void deliver(struct tpa_worker *worker, struct tpa_api_arrival *arrival)
 {
     enum tpa_api_demux_kind kind;
     struct tpa_api_flow *flow =
@@ -220,7 +185,7 @@ static void deliver(struct tpa_worker *worker, struct arrival *arrival)
 
 /* Decodes a packet; false when it was dropped. */
 static bool arrival_decode(struct tpa_worker *worker, struct rte_mbuf *packet,
-                           struct arrival *arrival)
+                           struct tpa_api_arrival *arrival)
 {
     const struct tpa_ip_received *received = tpa_mem_packet_layer(packet, struct tpa_ip_received);
     int fault = tpa_tcp_segment_parse(packet, received->traffic_class, &arrival->segment);
@@ -242,7 +207,7 @@ static bool arrival_decode(struct tpa_worker *worker, struct rte_mbuf *packet,
 
 static void receive_segments(struct tpa_worker *worker, struct rte_mbuf **packets, uint16_t count)
 {
-    struct arrival arrivals[TPA_API_BURST];
+    struct tpa_api_arrival arrivals[TPA_API_BURST];
     uint16_t decoded = 0;
 
     for (uint16_t i = 0; i < count; i++) {

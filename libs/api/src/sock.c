@@ -49,11 +49,25 @@ static void port_claims_give(struct tpa_worker *worker, const struct tpa_tcp_tup
         tpa_api_fixed_port_give(&worker->instance->fixed_ports, tuple);
 }
 
+static void half_open_forget(struct tpa_api_sock *sock)
+{
+    if ((sock->flags & TPA_API_SOCK_HALF_OPEN) != 0)
+        sock->pending.listener->half_open[sock->worker->index]--;
+    sock->flags &= (uint8_t)~TPA_API_SOCK_HALF_OPEN;
+}
+
+static void listener_forget(struct tpa_api_sock *sock)
+{
+    half_open_forget(sock);
+    sock->pending.listener->pending[sock->worker->index]--;
+    sock->pending.listener = NULL;
+}
+
 static void pending_forget(struct tpa_api_sock *sock)
 {
     tpa_base_list_remove(&sock->pending.link);
     if (sock->pending.listener != NULL)
-        sock->pending.listener->pending[sock->worker->index]--;
+        listener_forget(sock);
     sock->flags &= (uint8_t)~TPA_API_SOCK_PENDING;
 }
 
@@ -178,6 +192,7 @@ static void sock_established(struct tpa_api_sock *sock)
     }
     if (sock->pending.listener == NULL)
         return;
+    half_open_forget(sock);
     tpa_base_list_remove(&sock->pending.link);
     tpa_base_list_push_back(&worker->accept_queue, &sock->pending.link);
 }
@@ -254,8 +269,7 @@ static void pending_abort(struct tpa_api_sock *sock)
 {
     struct tpa_worker *worker = sock->worker;
 
-    sock->pending.listener->pending[worker->index]--;
-    sock->pending.listener = NULL;
+    listener_forget(sock);
     tpa_base_list_remove(&sock->pending.link);
     tpa_base_list_push_back(&worker->embryos, &sock->pending.link);
     tpa_tcp_abort(&worker->tcp, &sock->tcp, worker->now);

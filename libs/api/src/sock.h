@@ -22,6 +22,7 @@ enum {
     TPA_API_SOCK_HOLDS_PORT = 1 << 2, /* counted by tpa_api_port_hold */
     TPA_API_SOCK_FIXED_PORT = 1 << 3, /* stands in tpa_api_fixed_ports */
     TPA_API_SOCK_IN_TABLE = 1 << 4,   /* stands in the worker's demux */
+    TPA_API_SOCK_HALF_OPEN = 1 << 5,  /* pending, and counted in its listener's half_open */
 };
 
 /* Offsets in bytes. */

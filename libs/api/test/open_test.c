@@ -190,6 +190,7 @@ Test(listen, leaves_accepted_connections_alone_when_it_is_closed)
 static void backlog_of_3(struct tpa_api_instance_config *config)
 {
     config->listen_backlog = 3;
+    config->syn_cookies = TPA_API_SYN_COOKIES_OFF;
 }
 
 static void begin_with_backlog_of_3(void)
@@ -255,6 +256,7 @@ Test(connect, not_from_a_port_that_somebody_listens_at)
     EXPECT_ERRNO(client_connects_from(1234), EADDRINUSE);
 }
 
+/* Attack 36. */
 Test(connect, not_to_itself_as_the_same_sock)
 {
     struct tpa_sock_opts opts = {.local_port = 1234};

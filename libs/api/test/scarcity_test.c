@@ -46,6 +46,7 @@ static void life(void)
     world_run(100 * 1000);
 }
 
+/* Attack 46. */
 Test(scarcity, the_nth_packet_fails)
 {
     world_listen();
@@ -83,6 +84,7 @@ static void connect_many(uint64_t count)
         ;
 }
 
+/* Attack 46. */
 Test(scarcity, the_nth_chunk_of_the_clients_slabs_fails, .timeout = 30)
 {
     world_listen();
@@ -93,6 +95,7 @@ Test(scarcity, the_nth_chunk_of_the_clients_slabs_fails, .timeout = 30)
     }
 }
 
+/* Attack 46. */
 Test(scarcity, the_nth_chunk_of_the_servers_slabs_fails, .timeout = 30)
 {
     world_listen();

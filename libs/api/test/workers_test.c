@@ -135,6 +135,34 @@ EACH_KIND(workers, a_scaling_listener_spreads_over_all)
     world_end();
 }
 
+static void cookies_always(struct tpa_api_instance_config *config)
+{
+    config->syn_cookies = TPA_API_SYN_COOKIES_ALWAYS;
+}
+
+/* Nobody knows of the connection: the acknowledgement finds its worker by itself. */
+EACH_KIND(workers, cookies_open_connections_where_they_belong)
+{
+    struct world_options options = *kind;
+    unsigned int got[WORLD_WORKERS_MAX];
+    int listener;
+
+    options.adjust = cookies_always;
+    world_begin(&options);
+    introduce();
+    listener = listen_at(2, false);
+    lives(got);
+    cr_assert_eq(got[2], COUNT);
+    world_enter(&world.server, 2);
+    tpa_close(listener);
+    world_settle();
+    listen_at(1, true);
+    lives(got);
+    for (uint32_t i = 0; i < world.server.worker_count; i++)
+        cr_assert_gt(got[i], 0, "worker %u got none", i);
+    world_end();
+}
+
 EACH_KIND(workers, fixed_local_ports_work_at_any_worker)
 {
     uint32_t worker;

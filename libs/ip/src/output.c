@@ -178,6 +178,16 @@ void tpa_ip_output(struct tpa_ip_worker *worker, struct tpa_ip_path *path, struc
     output_on(worker, path, packet, send, TPA_IP_IPV4_DF);
 }
 
+uint16_t tpa_ip_reply_mtu(struct tpa_ip_worker *worker, const struct tpa_ip_received *received,
+                          uint64_t now)
+{
+    struct tpa_ip_path transient;
+
+    worker->now = now;
+    return tpa_ip_path_mtu(
+        tpa_ip_path_for(worker, &received->destination, &received->source, &transient));
+}
+
 void tpa_ip_reply(struct tpa_ip_worker *worker, const struct tpa_ip_received *received,
                   struct rte_mbuf *packet, const struct tpa_ip_send *send, uint64_t now)
 {

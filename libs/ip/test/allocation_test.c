@@ -38,6 +38,7 @@ static void fail_each(struct host *host, const struct spec *spec)
     free_tcp(host);
 }
 
+/* Attack 46. */
 Test(allocation, answers_to_each_kind_of_packet)
 {
     static const uint8_t bad_option[8] = {6, 0, 0x80, 4, 0, 0, 0, 0};

@@ -103,6 +103,7 @@ Test(arp, a_request_for_us_is_answered_and_its_sender_remembered)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(arp, malformed_packets)
 {
     static const struct {
@@ -142,6 +143,7 @@ Test(arp, malformed_packets)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(arp, truncated_packets)
 {
     struct host host;
@@ -253,6 +255,7 @@ Test(arp, the_queue_of_a_neighbour_drops_its_oldest)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(arp, all_queues_together_are_bounded)
 {
     struct host host;
@@ -274,6 +277,7 @@ Test(arp, all_queues_together_are_bounded)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(arp, an_unasked_reply_enters_nobody)
 {
     struct host host;
@@ -376,6 +380,7 @@ Test(arp, a_new_address_is_announced_twice)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(arp, requests_do_not_flood_the_table)
 {
     struct host host;
@@ -404,6 +409,7 @@ Test(arp, requests_do_not_flood_the_table)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(arp, neighbours_that_are_there_outlive_a_flood_of_such_that_are_not)
 {
     struct host host;

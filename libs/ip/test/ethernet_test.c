@@ -8,6 +8,7 @@ TestSuite(ethernet);
 
 static const uint8_t mac_group[6] = {0x01, 0x00, 0x5e, 0, 0, 1};
 
+/* Attack 4. */
 Test(ethernet, a_valid_tcp_packet_comes_out_at_its_tcp_header)
 {
     struct host host;

@@ -265,6 +265,7 @@ Test(fragment, an_unreachable_port_is_told_once_with_the_whole_datagram)
     host_end(&host);
 }
 
+/* Attack 15. */
 Test(fragment, overlaps_lose_the_whole_datagram)
 {
     static const struct cut overlaps[] = {
@@ -297,6 +298,7 @@ Test(fragment, overlaps_lose_the_whole_datagram)
     host_end(&host);
 }
 
+/* Attack 15. */
 Test(fragment, overlap_with_a_later_fragment)
 {
     struct host host;
@@ -323,6 +325,7 @@ Test(fragment, a_duplicate_does_no_harm)
     host_end(&host);
 }
 
+/* Attack 15. */
 Test(fragment, ends_that_disagree)
 {
     struct host host;
@@ -398,6 +401,7 @@ Test(fragment, fragments_that_make_no_sense)
     host_end(&host);
 }
 
+/* Attack 16. */
 Test(fragment, the_longest_datagram_there_can_be)
 {
     static uint8_t bytes[8];
@@ -436,6 +440,7 @@ Test(fragment, groups_get_none)
     host_end(&host);
 }
 
+/* Attack 14. */
 Test(fragment, a_datagram_that_stays_incomplete_is_given_up)
 {
     struct host host;
@@ -475,6 +480,7 @@ Test(fragment, no_complaint_about_errors_in_fragments)
     host_end(&host);
 }
 
+/* Attack 14. */
 Test(fragment, a_source_may_begin_so_many)
 {
     struct host host;
@@ -496,6 +502,7 @@ Test(fragment, a_source_may_begin_so_many)
     host_end(&host);
 }
 
+/* Attack 14. */
 Test(fragment, memory_is_bounded_by_what_buffers_take)
 {
     struct host host;
@@ -531,6 +538,7 @@ Test(fragment, one_datagram_can_take_all_the_memory_and_no_more)
     host_end(&host);
 }
 
+/* Attack 14. */
 Test(fragment, the_fragments_of_one_datagram_are_bounded)
 {
     struct host host;
@@ -545,6 +553,7 @@ Test(fragment, the_fragments_of_one_datagram_are_bounded)
     host_end(&host);
 }
 
+/* Attack 14. */
 Test(fragment, the_number_of_datagrams_is_bounded)
 {
     struct host host;

@@ -83,6 +83,7 @@ Test(icmp, an_echo_reply_has_the_traffic_class_but_no_congestion_marks)
     host_end(&host);
 }
 
+/* Attack 18. */
 Test(icmp, an_echo_request_with_ip_options_is_answered_without)
 {
     static const uint8_t record_route[8] = {7, 7, 4, 0, 0, 0, 0, 0};
@@ -101,6 +102,7 @@ Test(icmp, an_echo_request_with_ip_options_is_answered_without)
     host_end(&host);
 }
 
+/* Attack 42. */
 Test(icmp, messages_that_are_dropped)
 {
     static const struct {
@@ -138,6 +140,7 @@ Test(icmp, messages_that_are_dropped)
     host_end(&host);
 }
 
+/* Attack 18. */
 Test(icmp, short_messages_and_wrong_checksums)
 {
     struct host host;
@@ -160,6 +163,7 @@ Test(icmp, short_messages_and_wrong_checksums)
     host_end(&host);
 }
 
+/* Attack 18. */
 Test(icmp, groups_get_no_answer)
 {
     static const char *const groups[] = {"10.0.0.255", "255.255.255.255", "224.0.0.1"};
@@ -280,6 +284,7 @@ static unsigned int count_sent(struct host *host)
     return count;
 }
 
+/* Attack 18. */
 Test(icmp, errors_and_echo_replies_are_limited_each)
 {
     struct host host;
@@ -386,6 +391,7 @@ Test(icmp, errors_about_our_connections_come_out)
     host_end(&host);
 }
 
+/* Attack 41. */
 Test(icmp, quotes_that_are_not_about_us)
 {
     struct host host;

@@ -9,6 +9,7 @@ TestSuite(ipv4);
 
 #define CASES(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Attack 4. */
 Test(ipv4, lengths_that_lie)
 {
     static const struct {
@@ -85,6 +86,7 @@ Test(ipv4, checksums_by_the_port_are_believed)
     host_end(&host);
 }
 
+/* Attack 6. */
 Test(ipv4, checksum_over_a_chain_of_odd_segments)
 {
     static const uint32_t segments[] = {1, 2, 13, 27, 53, 54, 55, 59, 100};
@@ -163,6 +165,7 @@ Test(ipv4, a_time_to_live_of_0_is_no_reason_to_drop)
     host_end(&host);
 }
 
+/* Attack 43. */
 Test(ipv4, martian_sources)
 {
     static const char *const sources[] = {

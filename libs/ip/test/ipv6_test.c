@@ -29,6 +29,7 @@ Test(ipv6, a_valid_tcp_packet_comes_out)
     host_end(&host);
 }
 
+/* Attack 5. */
 Test(ipv6, lengths_that_lie)
 {
     static const struct {
@@ -62,6 +63,7 @@ Test(ipv6, the_version)
     host_end(&host);
 }
 
+/* Attack 43. */
 Test(ipv6, martian_sources)
 {
     static const char *const sources[] = {
@@ -177,6 +179,7 @@ static void expect_complaint(struct host *host, const struct complaint *complain
     expect_nothing_sent(host);
 }
 
+/* Attack 17. */
 Test(ipv6, extension_headers_that_are_refused)
 {
     static const struct complaint cases[] = {
@@ -223,6 +226,7 @@ Test(ipv6, extension_headers_that_are_refused)
     host_end(&host);
 }
 
+/* Attack 17. */
 Test(ipv6, the_number_of_extension_headers_is_bounded)
 {
     struct host host;
@@ -252,6 +256,7 @@ Test(ipv6, the_number_of_extension_headers_is_bounded)
     host_end(&host);
 }
 
+/* Attack 17. */
 Test(ipv6, the_number_of_options_is_bounded)
 {
     struct host host;

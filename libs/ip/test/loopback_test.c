@@ -143,6 +143,7 @@ Test(loopback, a_family_without_an_address)
     host_end(&host);
 }
 
+/* Attack 43. */
 Test(loopback, packets_that_claim_to_be_ours_are_not_believed)
 {
     struct host host;

@@ -233,6 +233,7 @@ Test(malformed, every_sample_is_good_as_it_is)
     host_end(&host);
 }
 
+/* Attacks 4 and 5. */
 Test(malformed, every_prefix)
 {
     struct host host;
@@ -327,6 +328,7 @@ Test(malformed, every_single_bit_flip_that_the_port_calls_good)
     host_end(&host);
 }
 
+/* Attack 6. */
 Test(malformed, every_single_bit_flip_in_a_chain)
 {
     struct host host;

@@ -128,6 +128,7 @@ Test(nd, a_solicitation_is_answered_and_its_sender_remembered)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(nd, messages_that_are_dropped)
 {
     struct host host;
@@ -193,6 +194,7 @@ Test(nd, messages_that_are_dropped)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(nd, the_number_of_options_is_bounded)
 {
     struct host host;
@@ -301,6 +303,7 @@ Test(nd, what_advertisements_change)
     host_end(&host);
 }
 
+/* Attack 44. */
 Test(nd, an_unasked_advertisement_enters_nobody)
 {
     struct host host;

@@ -205,6 +205,20 @@ Test(output, a_reply_goes_back_to_where_a_packet_came_from)
     host_end(&host);
 }
 
+Test(output, the_mtu_of_a_reply_is_that_of_its_way)
+{
+    struct host host;
+    const struct tpa_ip_received *received;
+
+    host_begin(&host);
+    cr_assert_eq(receive(&host, &(struct spec){0}), 1);
+    received = tpa_mem_packet_layer(host.tcp[0], struct tpa_ip_received);
+    cr_assert_eq(tpa_ip_reply_mtu(host.worker, received, host.now), 1500);
+    cr_assert_eq(tpa_ip_interface_set_mtu(host.stack, 0, 1400), 0);
+    cr_assert_eq(tpa_ip_reply_mtu(host.worker, received, host.now), 1400);
+    host_end(&host);
+}
+
 Test(output, replies_that_are_not_sent)
 {
     static const struct {

@@ -354,6 +354,7 @@ Test(path, an_accepted_path_mtu_holds_ten_minutes)
     host_end(&host);
 }
 
+/* Attack 41. */
 Test(path, learnt_mtus_are_bounded)
 {
     struct tpa_ip_limits limits = {.path_mtus = 4};
@@ -380,6 +381,7 @@ Test(path, learnt_mtus_are_bounded)
     host_end(&host);
 }
 
+/* Attack 41. */
 Test(path, plateaus_of_routers_that_do_not_say_their_mtu)
 {
     static const struct {

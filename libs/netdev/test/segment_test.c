@@ -64,6 +64,7 @@ static void segment_in_all_ways(const struct frame_template *template, uint16_t 
 
 TestSuite(segment, .init = setup, .fini = teardown);
 
+/* Attack 45. */
 Test(segment, payloads_of_k_mss_and_one_byte_around)
 {
     const uint16_t mss = 1448;
@@ -85,6 +86,7 @@ Test(segment, payloads_of_k_mss_and_one_byte_around)
     }
 }
 
+/* Attack 45. */
 Test(segment, the_largest_super_frame_of_each_family)
 {
     struct frame_template template = {
@@ -139,6 +141,7 @@ Test(segment, identification_and_sequence_wrap)
     segment_in_all_ways(&template, 500);
 }
 
+/* Attack 45. */
 Test(segment, the_smallest_mss_and_one_byte_pieces)
 {
     struct frame_template template = {.payload = 65416, .tcp_flags = TCP_ACK};
@@ -201,6 +204,7 @@ Test(segment, notes_and_tag_requests_are_on_every_piece)
     tpa_mem_packet_free_burst(pieces, (unsigned int)count);
 }
 
+/* Attack 46. */
 Test(segment, any_allocation_may_fail_and_nothing_is_consumed)
 {
     struct rte_mbuf *packet;

@@ -15,18 +15,6 @@ static uint32_t initial_window(const struct tpa_tcp_worker *worker, uint32_t mss
     return TPA_BASE_MIN(worker->config->cwnd_initial, bound);
 }
 
-/* The smallest shift with which the whole receive buffer can be offered. */
-static uint8_t receive_scale(const struct tpa_tcp_config *config)
-{
-    uint8_t scale = 0;
-
-    if (!config->window_scale)
-        return 0;
-    while (scale < TPA_TCP_WINDOW_SCALE_MAX && config->receive_buffer >> scale > UINT16_MAX)
-        scale++;
-    return scale;
-}
-
 static uint32_t offered_options(const struct tpa_tcp_config *config)
 {
     return (config->timestamps ? TPA_TCP_USES_TIMESTAMPS : 0u) |
@@ -59,7 +47,7 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     connection->local_port = tuple->local_port;
     connection->remote_port = tuple->remote_port;
     connection->flags |= offered_options(config) | TPA_TCP_NODELAY | TPA_TCP_SEND_SYN;
-    connection->rcv_scale = receive_scale(config);
+    connection->rcv_scale = tpa_tcp_receive_scale(config);
     connection->quick_acks = TPA_TCP_QUICK_ACKS;
     /* As if the last of these had been sent long ago. */
     connection->challenge_start = (uint16_t)(tpa_tcp_coarse(now) - TPA_TCP_LONG_AGO);
@@ -105,6 +93,28 @@ int tpa_tcp_accept(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *con
     tpa_tcp_start_receiving(worker, connection, syn);
     tpa_tcp_set_state(connection, TPA_TCP_SYN_RECEIVED, now);
     tpa_tcp_schedule(worker, connection);
+    return 0;
+}
+
+int tpa_tcp_accept_cookie(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                          const struct tpa_tcp_tuple *tuple, uint16_t mtu,
+                          const struct tpa_tcp_segment *syn, const struct tpa_tcp_segment *ack,
+                          uint64_t now)
+{
+    int error = init(worker, connection, tuple, mtu, now);
+
+    if (error != 0)
+        return error;
+    connection->flags |= TPA_TCP_PASSIVE;
+    tpa_tcp_start_receiving(worker, connection, syn);
+    tpa_tcp_flight_init(&connection->flight, ack->ack);
+    tpa_tcp_send_queue_init(&connection->send_queue, ack->ack);
+    connection->recovery_point = ack->ack - 1;
+    connection->snd_wnd = connection->snd_wnd_max = (uint32_t)ack->window << connection->snd_scale;
+    connection->snd_wl1 = ack->seq;
+    connection->snd_wl2 = ack->ack;
+    worker->counters.cookies_in++;
+    tpa_tcp_establish(worker, connection, now);
     return 0;
 }
 

@@ -16,13 +16,14 @@ enum purpose {
     PURPOSE_ISN = 1,
     PURPOSE_TIMESTAMP,
     PURPOSE_PORT_OFFSET,
-    PURPOSE_PORT_COUNTER
+    PURPOSE_PORT_COUNTER,
+    PURPOSE_COOKIE
 };
 
-static struct tpa_base_hash_key derive(const struct tpa_base_hash_key *secret, enum purpose purpose)
+static struct tpa_base_hash_key derive(const struct tpa_base_hash_key *secret, uint64_t purpose)
 {
     struct tpa_base_hash_key key;
-    uint64_t label = (uint64_t)purpose << 1;
+    uint64_t label = purpose << 1;
 
     key.k0 = tpa_base_siphash24(secret, &label, sizeof(label));
     label |= 1;
@@ -39,18 +40,25 @@ void tpa_tcp_keys_init(struct tpa_tcp_keys *keys, const uint8_t secret[16],
     keys->timestamp = derive(&master, PURPOSE_TIMESTAMP);
     keys->port_offset = derive(&master, PURPOSE_PORT_OFFSET);
     keys->port_counter = derive(&master, PURPOSE_PORT_COUNTER);
+    keys->cookie = derive(&master, PURPOSE_COOKIE);
     tpa_base_random_bytes(random, keys->port_counters, sizeof(keys->port_counters));
+}
+
+static void begin_with_tuple(struct tpa_base_siphash *state, const struct tpa_base_hash_key *key,
+                             const struct tpa_tcp_tuple *tuple)
+{
+    tpa_base_siphash24_begin(state, key);
+    tpa_base_siphash_add(state, &tuple->local, sizeof(tuple->local));
+    tpa_base_siphash_add(state, &tuple->remote, sizeof(tuple->remote));
+    tpa_base_siphash_add_u16(state, tuple->local_port);
+    tpa_base_siphash_add_u16(state, tuple->remote_port);
 }
 
 static uint64_t hash_tuple(const struct tpa_base_hash_key *key, const struct tpa_tcp_tuple *tuple)
 {
     struct tpa_base_siphash state;
 
-    tpa_base_siphash24_begin(&state, key);
-    tpa_base_siphash_add(&state, &tuple->local, sizeof(tuple->local));
-    tpa_base_siphash_add(&state, &tuple->remote, sizeof(tuple->remote));
-    tpa_base_siphash_add_u16(&state, tuple->local_port);
-    tpa_base_siphash_add_u16(&state, tuple->remote_port);
+    begin_with_tuple(&state, key, tuple);
     return tpa_base_siphash_finish(&state);
 }
 
@@ -64,6 +72,18 @@ uint32_t tpa_tcp_timestamp_offset(const struct tpa_tcp_keys *keys,
                                   const struct tpa_tcp_tuple *tuple)
 {
     return (uint32_t)hash_tuple(&keys->timestamp, tuple);
+}
+
+uint32_t tpa_tcp_cookie_hash(const struct tpa_tcp_keys *keys, const struct tpa_tcp_tuple *tuple,
+                             uint32_t irs, uint64_t said, uint64_t period)
+{
+    struct tpa_base_hash_key key = derive(&keys->cookie, period);
+    struct tpa_base_siphash state;
+
+    begin_with_tuple(&state, &key, tuple);
+    tpa_base_siphash_add_u32(&state, irs);
+    tpa_base_siphash_add_u64(&state, said);
+    return (uint32_t)tpa_base_siphash_finish(&state);
 }
 
 static uint64_t hash_destination(const struct tpa_base_hash_key *key,

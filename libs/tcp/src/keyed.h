@@ -21,6 +21,12 @@ uint32_t tpa_tcp_isn(const struct tpa_tcp_keys *keys, const struct tpa_tcp_tuple
 uint32_t tpa_tcp_timestamp_offset(const struct tpa_tcp_keys *keys,
                                   const struct tpa_tcp_tuple *tuple);
 
+/* What a SYN cookie is made of: `irs` is the peer's initial sequence number, `said` what the cookie
+ * says besides. Each period has a key of its own, so that what was learnt of one is worth nothing
+ * in the next. */
+uint32_t tpa_tcp_cookie_hash(const struct tpa_tcp_keys *keys, const struct tpa_tcp_tuple *tuple,
+                             uint32_t irs, uint64_t said, uint64_t period);
+
 /* The timestamp clock: 1 ms (RFC 7323 section 5.4 wants 1 ms to 1 s). */
 #define TPA_TCP_TIMESTAMP_TICK UINT64_C(1000000)
 

@@ -254,6 +254,8 @@ void tpa_tcp_terminate_with_reset(struct tpa_tcp_worker *worker,
                                   struct tpa_tcp_connection *connection, int error, uint64_t now);
 
 /* negotiate.c: what the SYNs agree on. */
+/* The smallest shift with which the whole receive buffer can be offered. */
+uint8_t tpa_tcp_receive_scale(const struct tpa_tcp_config *config);
 /* A SYN came: what it says about the peer's numbers, options and window. */
 void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              const struct tpa_tcp_segment *syn);

@@ -40,6 +40,17 @@ static void negotiate_mss(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
     tpa_tcp_update_mss(worker, connection);
 }
 
+uint8_t tpa_tcp_receive_scale(const struct tpa_tcp_config *config)
+{
+    uint8_t scale = 0;
+
+    if (!config->window_scale)
+        return 0;
+    while (scale < TPA_TCP_WINDOW_SCALE_MAX && config->receive_buffer >> scale > UINT16_MAX)
+        scale++;
+    return scale;
+}
+
 static void negotiate_window_scale(struct tpa_tcp_connection *connection,
                                    const struct tpa_tcp_segment *syn)
 {

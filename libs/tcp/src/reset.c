@@ -26,16 +26,20 @@ bool tpa_tcp_reset_header(const struct tpa_tcp_segment *segment, struct tpa_tcp_
 }
 
 struct rte_mbuf *tpa_tcp_reset_for(struct tpa_tcp_worker *worker,
-                                   const struct tpa_tcp_segment *segment, uint64_t now)
+                                   const struct tpa_tcp_segment *segment,
+                                   enum tpa_base_drop *reason, uint64_t now)
 {
     struct tpa_tcp_header header;
     struct rte_mbuf *packet;
 
+    *reason = TPA_BASE_DROP_TCP_NO_CONNECTION_RST;
     if (!tpa_tcp_reset_header(segment, &header))
         return NULL;
+    *reason = TPA_BASE_DROP_TCP_RST_RATE_LIMITED;
     if (!tpa_tcp_rate_limit_take(&worker->reset_limit, TPA_TCP_RESETS, TPA_TCP_RESETS_RANDOM,
                                  TPA_TCP_RESETS_INTERVAL, worker->random, now))
         return NULL;
+    *reason = TPA_BASE_DROP_TCP_NO_CONNECTION;
     packet = tpa_tcp_header_packet(worker->pool, &header);
     if (packet == NULL) {
         worker->counters.allocation_failures++;

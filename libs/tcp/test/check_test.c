@@ -63,7 +63,7 @@ IN_EACH_STATE(sequence, before_the_window_is_answered_and_dropped)
     cr_assert_eq(wire_dropped(wire, TPA_BASE_DROP_TCP_DUPLICATE), 1);
 }
 
-/* Two ends that disagree don't go on for ever. */
+/* Attack 26. Two ends that disagree don't go on for ever. */
 WIRE_TEST(sequence, stray_acks_are_answered_now_and_then)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -97,7 +97,8 @@ WIRE_TEST(sequence, overlap_with_the_windows_end_is_trimmed)
     EXPECT(.ack = 1000, .window = 1000);
 }
 
-/* RFC 5961 section 3: a blind reset has to be exact, and nobody is told what would be. */
+/* Attack 22. RFC 5961 section 3: a blind reset has to be exact, and nobody is told what would be.
+ */
 WIRE_TEST(reset, exact_ends_the_connection)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -109,6 +110,7 @@ WIRE_TEST(reset, exact_ends_the_connection)
     cr_assert_eq(wire->host.worker.counters.resets_in, 1);
 }
 
+/* Attack 22. */
 WIRE_TEST(reset, in_the_window_is_challenged)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -120,6 +122,7 @@ WIRE_TEST(reset, in_the_window_is_challenged)
     cr_assert_eq(challenges(wire), 2);
 }
 
+/* Attack 22. */
 WIRE_TEST(reset, outside_the_window_is_ignored)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -152,6 +155,7 @@ WIRE_TEST(reset, leaves_received_data)
     cr_assert_eq(wire_read(wire), TPA_ERESET);
 }
 
+/* Attack 22. */
 IN_EACH_STATE(reset, is_exact)
 {
     bool orderly = state == TPA_TCP_CLOSING || state == TPA_TCP_LAST_ACK;
@@ -166,7 +170,7 @@ IN_EACH_STATE(reset, is_exact)
     (void)sent;
 }
 
-/* RFC 5961 section 4: a blind SYN. */
+/* Attack 23. RFC 5961 section 4: a blind SYN. */
 IN_EACH_STATE(syn, is_challenged_wherever_it_lies)
 {
     RECEIVE(.flags = TPA_TCP_SYN, .no_ack = true, .seq = received + 5);
@@ -179,7 +183,7 @@ IN_EACH_STATE(syn, is_challenged_wherever_it_lies)
     cr_assert_eq(challenges(wire), 3);
 }
 
-/* RFC 5961 section 7: limited, and the limit is each connection's own. */
+/* Attack 25. RFC 5961 section 7: limited, and the limit is each connection's own. */
 WIRE_TEST(challenge, is_limited)
 {
     unsigned int answered;
@@ -208,7 +212,7 @@ IN_EACH_STATE(ack, missing_is_dropped)
     (void)sent;
 }
 
-/* RFC 5961 section 5: blind data. */
+/* Attacks 24 and 29. RFC 5961 section 5: blind data. */
 IN_EACH_STATE(ack, of_what_was_never_sent_is_challenged)
 {
     RECEIVE(.seq = received, .ack = sent + 1, .length = 5);
@@ -217,6 +221,7 @@ IN_EACH_STATE(ack, of_what_was_never_sent_is_challenged)
     cr_assert_eq(wire_dropped(wire, TPA_BASE_DROP_TCP_BAD_ACK), 1);
 }
 
+/* Attack 24. */
 IN_EACH_STATE(ack, older_than_any_window_is_challenged)
 {
     RECEIVE(.seq = received, .ack = sent - 70000, .length = 5);
@@ -235,7 +240,7 @@ WIRE_TEST(ack, old_one_with_data_is_taken)
     EXPECT(.seq = 100, .ack = 10);
 }
 
-/* RFC 7323 section 5. */
+/* Attack 40. RFC 7323 section 5. */
 WIRE_TEST(paws, older_timestamp_is_answered_and_dropped)
 {
     wire->options = WIRE_TIMESTAMPS;
@@ -251,6 +256,7 @@ WIRE_TEST(paws, older_timestamp_is_answered_and_dropped)
     EXPECT(.ack = 20);
 }
 
+/* Attack 40. */
 WIRE_TEST(paws, missing_timestamp_is_dropped)
 {
     wire->options = WIRE_TIMESTAMPS;
@@ -260,6 +266,7 @@ WIRE_TEST(paws, missing_timestamp_is_dropped)
     cr_assert_eq(wire_dropped(wire, TPA_BASE_DROP_TCP_NO_TIMESTAMP), 1);
 }
 
+/* Attack 40. */
 WIRE_TEST(paws, reset_needs_no_timestamp)
 {
     wire->options = WIRE_TIMESTAMPS;
@@ -268,7 +275,7 @@ WIRE_TEST(paws, reset_needs_no_timestamp)
     EXPECT_STATE(TPA_TCP_CLOSED);
 }
 
-/* RFC 7323 section 5.5. */
+/* Attack 40. RFC 7323 section 5.5. */
 WIRE_TEST(paws, timestamp_is_forgotten_after_24_days)
 {
     uint32_t old;
@@ -308,7 +315,7 @@ WIRE_TEST(timestamps, of_out_of_order_segments_are_not_echoed)
     EXPECT(.ack = 1200, .timestamp = wire->peer_timestamp + 9);
 }
 
-/* No state is harmed by it, no byte is lost or added. */
+/* Attack 7. No state is harmed by it, no byte is lost or added. */
 WIRE_TEST(urgent, is_in_line)
 {
     static const uint16_t pointers[] = {0, 1, 9, 10, 11, 0xffff};
@@ -325,6 +332,7 @@ WIRE_TEST(urgent, is_in_line)
     cr_assert_eq(wire_read(wire), received);
 }
 
+/* Attack 7. */
 IN_EACH_STATE(urgent, harms_no_state)
 {
     RECEIVE(.flags = TPA_TCP_URG, .urgent = 0xffff, .seq = received);

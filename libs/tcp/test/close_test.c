@@ -129,6 +129,7 @@ WIRE_TEST(fin_wait_2, of_a_reader_lasts)
     EXPECT_STATE(TPA_TCP_FIN_WAIT_2);
 }
 
+/* Attack 38. */
 WIRE_TEST(fin_wait_2, of_an_orphan_ends)
 {
     wire_enter(wire, TPA_TCP_FIN_WAIT_2);
@@ -150,7 +151,7 @@ WIRE_TEST(fin_wait_2, of_a_closed_connection_ends)
     EXPECT_STATE(TPA_TCP_CLOSED);
 }
 
-/* What a FIN says holds wherever it arrives. */
+/* Attack 38. What a FIN says holds wherever it arrives. */
 WIRE_TEST(fin, with_data_behind_a_hole)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -174,6 +175,7 @@ WIRE_TEST(fin, alone_behind_a_hole)
     EXPECT_STATE(TPA_TCP_CLOSE_WAIT);
 }
 
+/* Attack 38. */
 WIRE_TEST(fin, repeated)
 {
     wire_enter(wire, TPA_TCP_CLOSE_WAIT);
@@ -194,6 +196,7 @@ WIRE_TEST(fin, repeated_in_time_wait_begins_it_anew)
     EXPECT_STATE(TPA_TCP_CLOSED);
 }
 
+/* Attack 38. */
 WIRE_TEST(fin, data_beyond_it_is_dropped)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -207,6 +210,7 @@ WIRE_TEST(fin, data_beyond_it_is_dropped)
     cr_assert_eq(wire_read(wire), 100);
 }
 
+/* Attack 38. */
 WIRE_TEST(fin, with_a_closed_window)
 {
     wire->host.config.receive_buffer = 100;
@@ -216,6 +220,7 @@ WIRE_TEST(fin, with_a_closed_window)
     EXPECT_STATE(TPA_TCP_CLOSE_WAIT);
 }
 
+/* Attack 38. */
 WIRE_TEST(fin, is_sent_again_until_acknowledged)
 {
     wire_enter(wire, TPA_TCP_FIN_WAIT_1);
@@ -227,7 +232,7 @@ WIRE_TEST(fin, is_sent_again_until_acknowledged)
     EXPECT_STATE(TPA_TCP_FIN_WAIT_2);
 }
 
-/* RFC 1122 4.2.2.13 (SHLD-3). */
+/* Attack 38. RFC 1122 4.2.2.13 (SHLD-3). */
 WIRE_TEST(close, with_unread_data_is_a_reset)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

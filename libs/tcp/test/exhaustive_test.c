@@ -1,6 +1,6 @@
 /*
  * Small transfers of many sizes both ways, from SYN to FIN, in which every segment and every pair
- * is dropped, and every single one repeated or late (row 48 of the hostile packets): the same
+ * is dropped, and every single one repeated or late: the same
  * bytes, in a bounded time, and nothing sent again that need not be. Then wires worse than any.
  */
 #include <criterion/criterion.h>
@@ -181,6 +181,7 @@ static void repeat_each(struct transfer *transfer, uint32_t start)
     each_segment(transfer, start, FATE_REPEAT, nothing_sent_again);
 }
 
+/* Attack 48. */
 Test(exhaustive, every_segment_is_repeated)
 {
     for_each_transfer(repeat_each);
@@ -215,6 +216,7 @@ static void drop_each(struct transfer *transfer, uint32_t start)
     each_segment(transfer, start, FATE_DROP, repaired_in_time);
 }
 
+/* Attack 48. */
 Test(exhaustive, every_segment_is_dropped)
 {
     for_each_transfer(drop_each);
@@ -237,6 +239,7 @@ static void delay_each(struct transfer *transfer, uint32_t start)
     each_segment(transfer, start, FATE_LATE, no_timeout);
 }
 
+/* Attack 48. */
 Test(exhaustive, every_segment_is_overtaken)
 {
     for_each_transfer(delay_each);
@@ -279,6 +282,7 @@ static void drop_pairs(struct transfer *transfer, uint32_t start)
     }
 }
 
+/* Attack 48. */
 Test(exhaustive, every_pair_of_segments_is_dropped)
 {
     for_each_transfer(drop_pairs);

@@ -290,7 +290,7 @@ Test(flight, duplicate_acks_without_sack)
     tear_down(&f);
 }
 
-/* Row 8 of the hostile packets: each block is ignored by itself. */
+/* Attack 8. Each block is ignored by itself. */
 Test(flight, blocks_that_make_no_sense_change_nothing)
 {
     const struct {
@@ -342,7 +342,7 @@ Test(flight, overlapping_blocks_count_once)
     tear_down(&f);
 }
 
-/* RFC 2883 section 4: below the acknowledgement, or inside the second block. */
+/* Attack 8. RFC 2883 section 4: below the acknowledgement, or inside the second block. */
 Test(flight, duplicate_reports)
 {
     const struct {
@@ -389,7 +389,7 @@ Test(flight, blocks_of_an_overtaken_segment_are_clipped)
     tear_down(&f);
 }
 
-/* Rows 10 and 12: every other piece is SACKed, as often as the peer likes. */
+/* Attack 10. Every other piece is SACKed, as often as the peer likes. */
 Test(flight, holes_are_bounded)
 {
     struct fixture f;

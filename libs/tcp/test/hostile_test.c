@@ -5,8 +5,8 @@
 #include "reassembly.h"
 #include "wire.h"
 
-/* Blind injection with a number in the window: the ACK gives it away, so nothing of it is believed,
- * the timestamp neither. */
+/* Attack 24. Blind injection with a number in the window: the ACK gives it away, so nothing of it
+ * is believed, the timestamp neither. */
 WIRE_TEST(blind_data, does_not_move_ts_recent)
 {
     wire->options = WIRE_TIMESTAMPS;
@@ -22,7 +22,7 @@ WIRE_TEST(blind_data, does_not_move_ts_recent)
     cr_assert_eq(wire_dropped(wire, TPA_BASE_DROP_TCP_OLD_ACK), 1);
 }
 
-/* Nor does it keep a connection alive whose peer is gone. */
+/* Attack 24. Nor does it keep a connection alive whose peer is gone. */
 WIRE_TEST(blind_data, is_no_sign_of_life)
 {
     wire->host.config.keepalive = 10 * SECONDS;
@@ -36,8 +36,8 @@ WIRE_TEST(blind_data, is_no_sign_of_life)
     EXPECT(.seq = -1); /* a keepalive, as if nothing had come */
 }
 
-/* The challenge ACKs of a young connection, whatever the clock shows (coarse time wraps at 550 s).
- */
+/* Attack 25. The challenge ACKs of a young connection, whatever the clock shows (coarse time wraps
+ * at 550 s). */
 Test(challenge, is_sent_at_any_time_of_the_clock)
 {
     for (uint64_t start = 0; start < 1200 * SECONDS; start += 1700 * MS) {
@@ -75,7 +75,7 @@ WIRE_TEST(window, pure_acks_from_its_very_end_count)
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
 }
 
-/* Row 34: the right edge moves left under data in flight. */
+/* Attack 34. The right edge moves left under data in flight. */
 WIRE_TEST(window, shrinks_under_what_was_sent)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -98,7 +98,7 @@ WIRE_TEST(window, shrinks_under_what_was_sent)
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
 }
 
-/* Row 38. A FIN is known: text behind it isn't taken, not even in order. */
+/* Attack 38. A FIN is known: text behind it isn't taken, not even in order. */
 WIRE_TEST(fin, known_before_its_text_cuts_what_goes_beyond)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -111,6 +111,7 @@ WIRE_TEST(fin, known_before_its_text_cuts_what_goes_beyond)
     cr_assert_eq(wire_read(wire), 0);
 }
 
+/* Attack 38. */
 WIRE_TEST(fin, cannot_be_moved)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -128,7 +129,8 @@ WIRE_TEST(fin, cannot_be_moved)
     EXPECT_STATE(TPA_TCP_CLOSE_WAIT);
 }
 
-/* A duplicate of the FIN with wrong numbers doesn't prolong TIME-WAIT for ever. */
+/* Attacks 37 and 38. A duplicate of the FIN with wrong numbers doesn't prolong TIME-WAIT for ever.
+ */
 WIRE_TEST(fin, elsewhere_does_not_prolong_time_wait)
 {
     wire_enter(wire, TPA_TCP_TIME_WAIT);
@@ -142,7 +144,8 @@ WIRE_TEST(fin, elsewhere_does_not_prolong_time_wait)
     EXPECT_STATE(TPA_TCP_CLOSED);
 }
 
-/* Row 40, and idle keepalives before it: the retransmissions of new data are counted from none. */
+/* Attack 50. Idle keepalives before it: the retransmissions of new data are counted from none.
+ */
 WIRE_TEST(retransmission, is_not_counted_with_keepalives)
 {
     wire->host.config.keepalive = 10 * SECONDS;
@@ -202,7 +205,7 @@ WIRE_TEST(retransmission, timer_is_restarted_by_the_first_partial_ack)
     cr_assert_eq(wire->host.connection.retransmit_deadline, after_first);
 }
 
-/* Row 31: a thousand duplicate ACKs without a loss. */
+/* Attack 31. A thousand duplicate ACKs without a loss. */
 WIRE_TEST(duplicate_acks, send_no_more_than_the_window)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -218,7 +221,7 @@ WIRE_TEST(duplicate_acks, send_no_more_than_the_window)
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
 }
 
-/* Row 10: small segments, and SACK for every other one, again and again. */
+/* Attack 10. Small segments, and SACK for every other one, again and again. */
 WIRE_TEST(sack_panic, work_and_memory_are_bounded)
 {
     wire->options = WIRE_SACK;
@@ -237,7 +240,7 @@ WIRE_TEST(sack_panic, work_and_memory_are_bounded)
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
 }
 
-/* Row 12: every other byte, far more of them than a connection may hold. */
+/* Attack 12. Every other byte, far more of them than a connection may hold. */
 WIRE_TEST(segment_smack, work_and_memory_are_bounded)
 {
     const struct tpa_mem_budget *budget = &wire->host.worker.receive_budget;
@@ -258,7 +261,7 @@ WIRE_TEST(segment_smack, work_and_memory_are_bounded)
     cr_assert_eq(wire_read(wire), 2000);
 }
 
-/* Row 13: a byte in each packet, and a reader that doesn't read. */
+/* Attack 13. A byte in each packet, and a reader that doesn't read. */
 WIRE_TEST(pinning, single_bytes_do_not_pin_a_buffer_each)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -271,7 +274,7 @@ WIRE_TEST(pinning, single_bytes_do_not_pin_a_buffer_each)
     cr_assert_eq(wire_read(wire), 5000);
 }
 
-/* Memory for what is out of order is given up for what is in order. */
+/* Attack 12. Memory for what is out of order is given up for what is in order. */
 WIRE_TEST(memory, in_order_data_comes_before_what_is_out_of_order)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -286,7 +289,7 @@ WIRE_TEST(memory, in_order_data_comes_before_what_is_out_of_order)
     cr_assert_eq(tpa_tcp_reassembly_range_count(&wire->host.connection.reassembly), 1);
 }
 
-/* Row 41: forged, or of an old router. */
+/* Attack 41. Forged, or of an old router. */
 WIRE_TEST(path_mtu, is_believed_only_for_what_is_outstanding)
 {
     struct tpa_tcp_worker *worker = &wire->host.worker;
@@ -314,7 +317,7 @@ WIRE_TEST(path_mtu, is_believed_only_for_what_is_outstanding)
     RECEIVE(.ack = 1460);
 }
 
-/* Row 42. */
+/* Attack 42. */
 WIRE_TEST(unreachable, is_only_a_reason_where_the_connection_times_out)
 {
     wire->host.config.retries = 2;
@@ -333,6 +336,7 @@ WIRE_TEST(unreachable, is_only_a_reason_where_the_connection_times_out)
     cr_assert_eq(tpa_tcp_connection_error(&wire->host.connection), TPA_EUNREACHABLE);
 }
 
+/* Attack 42. */
 WIRE_TEST(unreachable, hard_refuses_an_open)
 {
     wire->active = true;

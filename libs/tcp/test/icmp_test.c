@@ -36,6 +36,7 @@ WIRE_TEST(path_mtu, smaller_cuts_anew_what_is_outstanding)
     EXPECT(.seq = 3920, .length = 100);
 }
 
+/* Attack 41. */
 WIRE_TEST(path_mtu, is_not_believed_about_what_is_not_outstanding)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -48,6 +49,7 @@ WIRE_TEST(path_mtu, is_not_believed_about_what_is_not_outstanding)
     cr_assert_eq(wire->host.connection.mtu, HOST_MTU);
 }
 
+/* Attack 41. */
 WIRE_TEST(path_mtu, does_not_grow_and_has_a_floor)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -81,6 +83,7 @@ WIRE_TEST(path_mtu, changes_during_recovery)
     cr_assert_eq(wire->host.connection.window.mss, 536);
 }
 
+/* Attack 42. */
 WIRE_TEST(unreachable, hard_error_ends_an_open)
 {
     wire_enter(wire, TPA_TCP_SYN_SENT);
@@ -90,6 +93,7 @@ WIRE_TEST(unreachable, hard_error_ends_an_open)
     cr_assert_eq(tpa_tcp_connection_error(&wire->host.connection), TPA_EREFUSED);
 }
 
+/* Attack 42. */
 WIRE_TEST(unreachable, soft_error_is_the_reason_should_it_time_out)
 {
     wire_enter(wire, TPA_TCP_SYN_SENT);
@@ -109,7 +113,7 @@ WIRE_TEST(unreachable, is_not_believed_about_what_was_not_sent)
     EXPECT_STATE(TPA_TCP_SYN_SENT);
 }
 
-/* RFC 5927 section 5.2: a synchronized connection survives even hard errors. */
+/* Attack 42. RFC 5927 section 5.2: a synchronized connection survives even hard errors. */
 WIRE_TEST(unreachable, does_not_end_an_established_connection)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

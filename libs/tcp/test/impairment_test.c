@@ -254,7 +254,7 @@ Test(window, slow_reader)
     pair_close(&pair);
 }
 
-/* MUST-10: both open at once, over a wire; all of it also with each segment lost. */
+/* Attack 36. MUST-10: both open at once, over a wire; all of it also with each segment lost. */
 Test(simultaneous, open)
 {
     static struct pair pair;

@@ -30,7 +30,8 @@ static struct fixture set_up(void)
     return f;
 }
 
-/* Row 27: a clock of 4 us that one tuple's numbers follow, so that a new incarnation is newer. */
+/* Attack 27. A clock of 4 us that one tuple's numbers follow, so that a new incarnation is newer.
+ */
 Test(keyed, isn_of_a_tuple_advances_with_the_clock)
 {
     struct fixture f = set_up();
@@ -56,6 +57,7 @@ static void expect_even_bits(const uint32_t *numbers, unsigned int count)
     }
 }
 
+/* Attack 27. */
 Test(keyed, isns_of_other_tuples_tell_nothing)
 {
     static uint32_t differences[60000];
@@ -73,6 +75,7 @@ Test(keyed, isns_of_other_tuples_tell_nothing)
     expect_even_bits(differences, TPA_BASE_ARRAY_SIZE(differences));
 }
 
+/* Attack 27. */
 Test(keyed, every_field_of_the_tuple_counts)
 {
     struct fixture f = set_up();
@@ -144,6 +147,7 @@ Test(keyed, attempts_give_each_port_once)
     }
 }
 
+/* Attack 28. */
 Test(keyed, successive_connections_get_different_ports)
 {
     struct fixture f = set_up();
@@ -159,7 +163,7 @@ Test(keyed, successive_connections_get_different_ports)
     cr_assert_eq(repeated, 0); /* 10,000 of 64,512, with 4.5 skipped each on average */
 }
 
-/* Row 28: who knows the ports of his own connections doesn't know those to another. */
+/* Attack 28. Who knows the ports of his own connections doesn't know those to another. */
 Test(keyed, ports_towards_one_destination_tell_nothing_of_another)
 {
     struct fixture f = set_up();

@@ -36,7 +36,7 @@ static uint64_t failures(const struct pair *pair)
            pair->hosts[1].worker.counters.allocation_failures;
 }
 
-/* The n-th buffer can't be had, for every n. */
+/* Attack 46. The n-th buffer can't be had, for every n. */
 Test(memory, each_buffer_fails_once)
 {
     static struct pair pair;
@@ -95,6 +95,7 @@ static struct tpa_mem_slab *slab_of(struct pair *pair, unsigned int which)
     }
 }
 
+/* Attack 46. */
 Test(memory, each_object_fails_once)
 {
     static struct pair pair;

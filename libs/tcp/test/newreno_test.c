@@ -48,7 +48,7 @@ Test(newreno, slow_start_makes_no_burst_of_a_stretched_ack)
     control_stop(&control);
 }
 
-/* Row 30: 1,000 acknowledgements of a byte are as good as one of a segment. */
+/* Attack 30. 1,000 acknowledgements of a byte are as good as one of a segment. */
 Test(newreno, ack_division_gains_nothing)
 {
     struct control control;

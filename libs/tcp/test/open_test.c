@@ -64,7 +64,7 @@ WIRE_TEST(syn_sent, ignores_ack_without_syn)
     EXPECT_STATE(TPA_TCP_SYN_SENT);
 }
 
-/* MUST-10, RFC 9293 figure 8. */
+/* Attack 36. MUST-10, RFC 9293 figure 8. */
 WIRE_TEST(simultaneous_open, both_syns_cross)
 {
     wire_enter(wire, TPA_TCP_SYN_SENT);
@@ -79,6 +79,7 @@ WIRE_TEST(simultaneous_open, both_syns_cross)
     EXPECT(.ack = 10);
 }
 
+/* Attack 36. */
 WIRE_TEST(simultaneous_open, is_refused)
 {
     wire_enter(wire, TPA_TCP_SYN_SENT);
@@ -241,7 +242,7 @@ WIRE_TEST(mss, default_where_none_is_announced)
     EXPECT(.seq = 536, .length = 464);
 }
 
-/* The peer can't make us send segments of nothing. */
+/* Attack 11. The peer can't make us send segments of nothing. */
 WIRE_TEST(mss, too_small_is_raised)
 {
     wire->peer_mss = 1;
@@ -282,6 +283,7 @@ WIRE_TEST(window_scale, is_applied_after_the_handshake_only)
     EXPECT(.ack = 10, .window = ((2 << 20) - 10) >> 6);
 }
 
+/* Attack 35. */
 WIRE_TEST(window_scale, is_not_used_when_the_peer_does_not)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -290,7 +292,7 @@ WIRE_TEST(window_scale, is_not_used_when_the_peer_does_not)
     cr_assert_eq(wire->host.connection.snd_wnd, 500);
 }
 
-/* A shift beyond 14 counts as 14 (RFC 7323 section 2.3). */
+/* Attack 35. A shift beyond 14 counts as 14 (RFC 7323 section 2.3). */
 WIRE_TEST(window_scale, is_clamped)
 {
     wire->options = WIRE_WINDOW_SCALE;

@@ -30,7 +30,7 @@ static unsigned int answer_probes(struct wire *wire, unsigned int seconds, int64
     return probes;
 }
 
-/* MUST-36, SHLD-29, SHLD-30. */
+/* Attack 32. MUST-36, SHLD-29, SHLD-30. */
 WIRE_TEST(probe, backs_off)
 {
     enter_closed_window(wire, 3000);
@@ -46,7 +46,7 @@ WIRE_TEST(probe, backs_off)
     cr_assert_eq(wire->host.worker.counters.retransmission_timeouts, 0);
 }
 
-/* MUST-37: and the interval doesn't grow beyond the largest RTO. */
+/* Attack 32. MUST-37: and the interval doesn't grow beyond the largest RTO. */
 WIRE_TEST(probe, goes_on_as_long_as_the_peer_answers)
 {
     unsigned int probes;
@@ -72,7 +72,7 @@ WIRE_TEST(probe, unanswered_is_given_up)
     cr_assert_eq(tpa_tcp_connection_error(&wire->host.connection), TPA_ETIMEDOUT);
 }
 
-/* A user time-out ends it although the peer answers (RFC 6429). */
+/* Attack 32. A user time-out ends it although the peer answers (RFC 6429). */
 WIRE_TEST(probe, ends_with_the_user_timeout)
 {
     wire->host.config.user_timeout = 10 * SECONDS;
@@ -140,7 +140,7 @@ static void shrink(struct wire *wire, uint32_t window)
         RECEIVE(.ack = 1460, .window = window);
 }
 
-/* SHLD-15, SHLD-16: nothing new, and what is sent again stays inside. */
+/* Attack 34. SHLD-15, SHLD-16: nothing new, and what is sent again stays inside. */
 WIRE_TEST(shrink, keeps_to_the_new_edge)
 {
     shrink(wire, 2000);
@@ -155,7 +155,7 @@ WIRE_TEST(shrink, keeps_to_the_new_edge)
     EXPECT(.seq = 4920, .length = 920, .retransmission = true);
 }
 
-/* SHLD-17: what lies beyond the edge doesn't time the connection out. */
+/* Attack 34. SHLD-17: what lies beyond the edge doesn't time the connection out. */
 WIRE_TEST(shrink, to_nothing_is_probed)
 {
     shrink(wire, 0);

@@ -262,7 +262,7 @@ Test(reassembly, fin)
     tear_down(&f);
 }
 
-/* Row 12 (SegmentSmack): every other byte, again and again. */
+/* Attack 12 (SegmentSmack). Every other byte, again and again. */
 Test(reassembly, holes_and_memory_are_bounded)
 {
     struct fixture f;
@@ -299,7 +299,7 @@ Test(reassembly, holes_in_falling_order)
     tear_down(&f);
 }
 
-/* Row 13: adjacent bytes don't pin a buffer each. */
+/* Attack 13. Adjacent bytes don't pin a buffer each. */
 Test(reassembly, small_payloads_share_buffers)
 {
     struct fixture f;

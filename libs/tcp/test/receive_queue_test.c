@@ -163,7 +163,7 @@ Test(receive_queue, the_budget_bounds_what_is_pinned)
     tear_down(&f);
 }
 
-/* Rows 12 and 13 of the hostile packets: what a byte may pin. */
+/* Attacks 12 and 13. What a byte may pin. */
 Test(receive_queue, small_payloads_share_buffers)
 {
     struct fixture f = set_up(0);

@@ -18,7 +18,7 @@ WIRE_TEST(quick_ack, of_the_first_segments)
     EXPECT(.ack = 170);
 }
 
-/* SHLD-18, MUST-40. */
+/* Attack 49. SHLD-18, MUST-40. */
 WIRE_TEST(delayed_ack, waits_for_its_timer)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -206,7 +206,7 @@ WIRE_TEST(window, right_edge_never_moves_back)
     EXPECT(.ack = 1100, .window = 8900);
 }
 
-/* MUST-39, RFC 1122 4.2.3.3. */
+/* Attack 33. MUST-39, RFC 1122 4.2.3.3. */
 WIRE_TEST(window, opens_in_whole_segments)
 {
     wire->host.config.receive_buffer = 5840;
@@ -253,7 +253,7 @@ WIRE_TEST(window, closed_one_lets_acknowledgements_in)
     cr_assert_eq(wire->host.copied, 0);
 }
 
-/* Accounted at what it pins, and the peer is told. */
+/* Attack 13. Accounted at what it pins, and the peer is told. */
 WIRE_TEST(memory, budget_used_up_drops_and_recovers)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

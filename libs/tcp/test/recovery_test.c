@@ -92,7 +92,7 @@ WIRE_TEST(newreno, sends_new_data_in_recovery)
         wire_ignore(wire);
     }
     cr_assert_leq(pipe_of(wire), window_of(wire)->cwnd);
-    cr_assert_gt(wire->host.connection.flight.nxt, wire_seq(wire, 17520));
+    cr_assert(tpa_base_seq_gt(wire->host.connection.flight.nxt, wire_seq(wire, 17520)));
 }
 
 /* RFC 5681 section 2 says what a duplicate is not. */
@@ -397,7 +397,7 @@ WIRE_TEST(sack, rescue_goes_once)
     cr_assert_eq(wire->host.connection.recovery, TPA_TCP_RECOVERY_NONE);
 }
 
-/* Blocks that make no sense change nothing. */
+/* Attack 8. Blocks that make no sense change nothing. */
 WIRE_TEST(sack, nonsense_is_ignored)
 {
     wire->options = WIRE_SACK;
@@ -413,7 +413,7 @@ WIRE_TEST(sack, nonsense_is_ignored)
     cr_assert_eq(pipe_of(wire), 5 * 1460);
 }
 
-/* Blocks without the permission to send them. */
+/* Attack 9. Blocks without the permission to send them. */
 WIRE_TEST(sack, is_ignored_when_not_agreed)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -423,8 +423,8 @@ WIRE_TEST(sack, is_ignored_when_not_agreed)
     cr_assert_eq(wire->host.connection.flight.sacked, 0);
 }
 
-/* Spoofed duplicates slide the window on, but never open it: each stands for one segment that is
- * outstanding, and cwnd stays what the loss made it. */
+/* Attack 31. Spoofed duplicates slide the window on, but never open it: each stands for one segment
+ * that is outstanding, and cwnd stays what the loss made it. */
 WIRE_TEST(newreno, many_duplicates_do_not_open_the_window)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -442,7 +442,7 @@ WIRE_TEST(newreno, many_duplicates_do_not_open_the_window)
     cr_assert_leq(pipe_of(wire), window_of(wire)->cwnd + 1460);
 }
 
-/* After a stall the acknowledgements that waited are seen before the timers. */
+/* Attack 47. After a stall the acknowledgements that waited are seen before the timers. */
 WIRE_TEST(stall, is_no_loss)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

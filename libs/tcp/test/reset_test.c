@@ -9,7 +9,7 @@
 
 TestSuite(reset);
 
-/* RFC 9293 3.10.7.1. */
+/* Attack 21. RFC 9293 3.10.7.1. */
 Test(reset, numbers)
 {
     const struct {
@@ -65,8 +65,11 @@ static uint32_t resets_in_a_flood(struct tpa_tcp_worker *worker, uint64_t now)
     uint32_t count = 0;
 
     for (int i = 0; i < 10000; i++) {
-        struct rte_mbuf *packet = tpa_tcp_reset_for(worker, &stray, now);
+        enum tpa_base_drop reason;
+        struct rte_mbuf *packet = tpa_tcp_reset_for(worker, &stray, &reason, now);
 
+        cr_assert_eq(reason, packet != NULL ? TPA_BASE_DROP_TCP_NO_CONNECTION
+                                            : TPA_BASE_DROP_TCP_RST_RATE_LIMITED);
         if (packet == NULL)
             continue;
         cr_assert_eq(tpa_mem_packet_layer(packet, struct tpa_tcp_transmit)->ttl, 64);
@@ -76,7 +79,7 @@ static uint32_t resets_in_a_flood(struct tpa_tcp_worker *worker, uint64_t now)
     return count;
 }
 
-/* Rows 21 and 25: bounded, and by a number that can't be counted on. */
+/* Attacks 21 and 25. Bounded, and by a number that can't be counted on. */
 Test(reset, floods_are_answered_in_part)
 {
     struct tpa_base_random random;
@@ -94,13 +97,28 @@ Test(reset, floods_are_answered_in_part)
     tpa_test_pool_expect_idle(worker.pool);
 }
 
+Test(reset, answers_no_reset)
+{
+    struct tpa_base_random random;
+    struct tpa_tcp_worker worker = make_worker(&random);
+    const struct tpa_tcp_segment reset = {
+        .source_port = 1, .destination_port = 2, .flags = TPA_TCP_RST};
+    enum tpa_base_drop reason;
+
+    cr_assert_null(tpa_tcp_reset_for(&worker, &reset, &reason, 0));
+    cr_assert_eq(reason, TPA_BASE_DROP_TCP_NO_CONNECTION_RST);
+}
+
 Test(reset, the_pool_is_empty)
 {
     struct tpa_base_random random;
     struct tpa_tcp_worker worker = make_worker(&random);
 
+    enum tpa_base_drop reason;
+
     worker.pool->fault_countdown = 1;
-    cr_assert_null(tpa_tcp_reset_for(&worker, &stray, 0));
+    cr_assert_null(tpa_tcp_reset_for(&worker, &stray, &reason, 0));
+    cr_assert_eq(reason, TPA_BASE_DROP_TCP_NO_CONNECTION);
     cr_assert_eq(worker.counters.allocation_failures, 1);
     cr_assert_eq(worker.counters.resets_out, 0);
     tpa_test_pool_expect_idle(worker.pool);

@@ -97,7 +97,7 @@ Test(segment, fixed_header)
     cr_assert_eq(segment.sack_count, 0);
 }
 
-/* Rows 3 and 5, and what no state of a connection gives a meaning to. */
+/* Attacks 3 and 5, and what no state of a connection gives a meaning to. */
 Test(segment, malformed_headers_have_a_reason)
 {
     const struct {
@@ -192,6 +192,7 @@ Test(segment, options_in_every_order)
     }
 }
 
+/* Attack 35. */
 Test(segment, options_of_the_handshake_mean_nothing_outside_it)
 {
     const uint8_t options[] = {2, 4, 0x05, 0xb4, 3, 3, 7, 4, 2};
@@ -205,7 +206,7 @@ Test(segment, options_of_the_handshake_mean_nothing_outside_it)
     cr_assert_eq(segment.length, 10);
 }
 
-/* Rows 1 and 2 (MUST-7), and options of another length than theirs, which are skipped. */
+/* Attacks 1, 2 and 35. MUST-7, and options of another length than theirs, which are skipped. */
 Test(segment, odd_options)
 {
     static const struct {
@@ -266,7 +267,7 @@ Test(segment, usual_timestamp_layout)
     cr_assert_eq(segment.header_length, 32);
 }
 
-/* Rows 8 and 9. */
+/* Attacks 8 and 9. */
 Test(segment, sack_blocks)
 {
     uint8_t options[40] = {1, 1, 5, 34};
@@ -287,7 +288,7 @@ Test(segment, sack_blocks)
     cr_assert_eq(segment.sack_count, 0);
 }
 
-/* Whatever the bytes: no read outside (ASan), a reason or a sound result. */
+/* Attacks 1 and 2. Whatever the bytes: no read outside (ASan), a reason or a sound result. */
 Test(segment, random_bytes)
 {
     struct tpa_base_random random;

@@ -347,7 +347,7 @@ Test(send_queue, the_budget_bounds_copied_data)
     tear_down(&f);
 }
 
-/* Row 46: each allocation fails once. What was refused leaves nothing behind. */
+/* Attack 46. Each allocation fails once. What was refused leaves nothing behind. */
 Test(send_queue, every_allocation_fails_once)
 {
     for (int which = 0; which < 2; which++) {

@@ -3,7 +3,7 @@
 
 #include "wire.h"
 
-/* Without Nagle each write goes at once (the default, as programs of the API expect). */
+/* Attack 33. Without Nagle each write goes at once (the default, as programs of the API expect). */
 WIRE_TEST(nodelay, small_writes_go_at_once)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -64,7 +64,8 @@ WIRE_TEST(nagle, does_not_hold_the_fin)
     EXPECT(.flags = TPA_TCP_FIN, .seq = 10, .length = 10);
 }
 
-/* MUST-38: a window of less than a segment, and less than half of the largest, isn't filled. */
+/* Attack 33. MUST-38: a window of less than a segment, and less than half of the largest, isn't
+ * filled. */
 WIRE_TEST(sws, waits_for_a_window_worth_while)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);
@@ -76,6 +77,7 @@ WIRE_TEST(sws, waits_for_a_window_worth_while)
     EXPECT(.seq = 0, .ack = 1, .length = 1460);
 }
 
+/* Attack 33. */
 WIRE_TEST(sws, half_of_the_largest_window_is_enough)
 {
     wire->peer_window = 1000;
@@ -167,7 +169,7 @@ WIRE_TEST(super_frame, is_bounded)
     EXPECT(.seq = 8760, .length = 1240);
 }
 
-/* What is lost of a super-frame goes again, not all of it. */
+/* Attack 45. What is lost of a super-frame goes again, not all of it. */
 WIRE_TEST(super_frame, is_repaired_in_segments)
 {
     wire->host.config.segmentation = true;
@@ -314,7 +316,7 @@ WIRE_TEST(congestion_window, is_restarted_after_idle_time)
     cr_assert_eq(wire_ignore(wire), 10);
 }
 
-/* RFC 3465: cwnd grows by bytes acknowledged, whatever the number of ACKs. */
+/* Attack 30. RFC 3465: cwnd grows by bytes acknowledged, whatever the number of ACKs. */
 WIRE_TEST(congestion_window, does_not_grow_by_ack_division)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

@@ -1,4 +1,4 @@
-/* TIME-WAIT: rows 26 and 37 of the hostile packets. */
+/* TIME-WAIT by its record: RFC 1337, RFC 6191, and answers that end. */
 #include <criterion/criterion.h>
 
 #include <tpa/base/clock.h>
@@ -83,7 +83,7 @@ static struct tpa_tcp_segment segment(uint8_t flags)
     };
 }
 
-/* RFC 1337. */
+/* Attack 37. RFC 1337. */
 Test(time_wait, resets_are_ignored)
 {
     struct tpa_tcp_segment reset = segment(TPA_TCP_RST);
@@ -140,6 +140,7 @@ Test(time_wait, old_duplicates_do_not_prolong_it)
     cr_assert_eq(f.entry.ts_recent, TS_RECENT);
 }
 
+/* Attack 37. */
 Test(time_wait, old_data_is_acknowledged)
 {
     struct tpa_tcp_segment data = segment(TPA_TCP_ACK);
@@ -152,7 +153,7 @@ Test(time_wait, old_data_is_acknowledged)
     cr_assert_eq(f.entry.deadline, START + f.config.time_wait);
 }
 
-/* Row 26. */
+/* Attack 26. */
 Test(time_wait, acknowledgements_do_not_answer_each_other)
 {
     struct tpa_tcp_segment ack = segment(TPA_TCP_ACK);
@@ -181,7 +182,7 @@ Test(time_wait, nonsense_is_dropped)
     cr_assert_eq(input(&f, &fin), TPA_TCP_TIME_WAIT_DROP);
 }
 
-/* RFC 6191 section 2, as a table. */
+/* Attack 37. RFC 6191 section 2, as a table. */
 Test(time_wait, reuse)
 {
     const struct {
@@ -219,7 +220,7 @@ Test(time_wait, reuse)
     }
 }
 
-/* A new connection would not use timestamps: they say nothing. */
+/* Attack 37. A new connection would not use timestamps: they say nothing. */
 Test(time_wait, reuse_where_timestamps_are_off)
 {
     struct tpa_tcp_segment syn = segment(TPA_TCP_SYN);
@@ -234,6 +235,7 @@ Test(time_wait, reuse_where_timestamps_are_off)
     cr_assert_eq(input(&f, &syn), TPA_TCP_TIME_WAIT_REUSE);
 }
 
+/* Attack 37. */
 Test(time_wait, a_syn_ack_opens_nothing)
 {
     struct tpa_tcp_segment syn = segment(TPA_TCP_SYN | TPA_TCP_ACK);

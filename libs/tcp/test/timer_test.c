@@ -22,7 +22,7 @@ WIRE_TEST(keepalive, is_off_by_default)
     cr_assert_eq(host_next_deadline(&wire->host), TPA_TIMER_NEVER);
 }
 
-/* MUST-26, SHLD-12: no data, the number before the next. */
+/* Attack 50. MUST-26, SHLD-12: no data, the number before the next. */
 WIRE_TEST(keepalive, probes_an_idle_peer)
 {
     enter_with_keepalive(wire);
@@ -38,7 +38,7 @@ WIRE_TEST(keepalive, probes_an_idle_peer)
     EXPECT_STATE(TPA_TCP_ESTABLISHED);
 }
 
-/* MUST-29: one lost answer is no end, a dead peer is. */
+/* Attack 50. MUST-29: one lost answer is no end, a dead peer is. */
 WIRE_TEST(keepalive, gives_up_after_its_probes)
 {
     enter_with_keepalive(wire);
@@ -79,7 +79,7 @@ WIRE_TEST(keepalive, traffic_puts_it_off)
     EXPECT_NOTHING();
 }
 
-/* A peer that has crashed and come up again says so. */
+/* Attack 50. A peer that has crashed and come up again says so. */
 WIRE_TEST(keepalive, reset_in_answer_ends_it)
 {
     enter_with_keepalive(wire);
@@ -121,7 +121,7 @@ WIRE_TEST(keepalive, probe_is_answered)
     cr_assert_eq(wire->host.worker.counters.window_probes_in, 2);
 }
 
-/* RFC 9293 3.8.3 (MUST-21). */
+/* Attack 50. RFC 9293 3.8.3 (MUST-21). */
 WIRE_TEST(user_timeout, ends_a_connection_that_makes_no_progress)
 {
     wire->host.config.user_timeout = 300 * SECONDS;
@@ -176,8 +176,8 @@ WIRE_TEST(wheel, entry_stays_where_deadlines_move_later)
     EXPECT(.seq = 8760, .length = 1460, .retransmission = true);
 }
 
-/* Time that went by without a step makes no storm: each timer fires once, when what arrived
- * meanwhile has had its chance. */
+/* Attack 47. Time that went by without a step makes no storm: each timer fires once, when what
+ * arrived meanwhile has had its chance. */
 WIRE_TEST(stall, fires_each_timer_once)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

@@ -19,14 +19,31 @@ static const uint32_t starts[][2] = {
     {UINT32_MAX - 5000, UINT32_MAX - 65000},
 };
 
+/* The latest wrap: behind a whole window. */
+#define WRAP_MAX 70000
+
+/* Most exchanges are some bytes long, or some segments. */
+static uint32_t wrap_step(uint32_t k)
+{
+    return k < 50 ? 1 : (k < 3000 ? 73 : 2909);
+}
+
+static void run(wire_test test, uint32_t iss, uint32_t irs)
+{
+    static struct wire wire;
+
+    wire_prepare(&wire, iss, irs);
+    test(&wire);
+    wire_finish(&wire);
+}
+
 void wire_run(wire_test test)
 {
-    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(starts); i++) {
-        static struct wire wire;
-
-        wire_prepare(&wire, starts[i][0], starts[i][1]);
-        test(&wire);
-        wire_finish(&wire);
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(starts); i++)
+        run(test, starts[i][0], starts[i][1]);
+    for (uint32_t k = 0; k <= WRAP_MAX; k += wrap_step(k)) {
+        run(test, UINT32_MAX - k, 1000);
+        run(test, 1000, UINT32_MAX - k);
     }
 }
 
@@ -167,9 +184,10 @@ void wire_receive_stray(struct wire *wire, struct wire_segment segment)
 {
     struct rte_mbuf *packet = build(wire, &segment), *reset;
     struct tpa_tcp_segment parsed;
+    enum tpa_base_drop reason;
 
     cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &parsed), 0);
-    reset = tpa_tcp_reset_for(&wire->host.worker, &parsed, wire->now);
+    reset = tpa_tcp_reset_for(&wire->host.worker, &parsed, &reason, wire->now);
     if (reset != NULL)
         push_sent(wire, reset);
     tpa_mem_packet_free(packet);
@@ -280,6 +298,39 @@ void wire_expect_nothing(struct wire *wire, const char *file, int line)
     cr_assert_eq(tpa_tcp_segment_parse(wire->sent[wire->sent_first], 0, &segment), 0);
     describe(wire, &segment, text, sizeof(text));
     cr_assert_fail("%s:%d: sent, and not expected: %s", file, line, text);
+}
+
+static void fold(uint64_t *trace, uint64_t value)
+{
+    *trace = (*trace ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    *trace ^= *trace >> 29;
+}
+
+static void fold_segment(const struct wire *wire, struct rte_mbuf *packet, uint64_t *trace)
+{
+    struct tpa_tcp_segment segment;
+
+    cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &segment), 0);
+    fold(trace, segment.flags);
+    fold(trace, segment.seq - wire->iss);
+    fold(trace, segment.ack - wire->irs);
+    fold(trace, segment.length);
+    fold(trace, segment.window);
+    for (unsigned int i = 0; i < segment.sack_count; i++) {
+        fold(trace, segment.sack[i].left - wire->irs);
+        fold(trace, segment.sack[i].right - wire->irs);
+    }
+}
+
+void wire_fold(struct wire *wire, uint64_t *trace)
+{
+    while (wire->sent_count > 0) {
+        struct rte_mbuf *packet = pop_sent(wire);
+
+        fold_segment(wire, packet, trace);
+        tpa_mem_packet_free(packet);
+    }
+    fold(trace, 1);
 }
 
 unsigned int wire_ignore(struct wire *wire)

@@ -11,8 +11,9 @@
  *
  * Sequence numbers are those of the two byte streams: 0 is the first byte behind the SYN, the SYN
  * is -1. What isn't given is the template's: flags ACK, all numbers 0, the peer's window 65,535.
- * The test runs once for each of several pairs of ISNs, most of which wrap inside it. What comes
- * out has to be expected: anything else fails the next RECEIVE, wire_wait or the end of the test.
+ * The test runs once for each of some hundred pairs of ISNs, nearly all of which wrap inside it.
+ * What comes out has to be expected: anything else fails the next RECEIVE, wire_wait or the end of
+ * the test.
  */
 #ifndef TPA_TCP_TEST_WIRE_H
 #define TPA_TCP_TEST_WIRE_H
@@ -99,6 +100,10 @@ void wire_hold(struct wire *wire);
 void wire_go_on(struct wire *wire);
 /* Takes what came out, whatever it is; returns how many. */
 unsigned int wire_ignore(struct wire *wire);
+
+/* The same, and folds each segment, its numbers relative to the ISNs, into *trace: for comparing
+ * whole exchanges. */
+void wire_fold(struct wire *wire, uint64_t *trace);
 
 int64_t wire_write(struct wire *wire, uint32_t length);
 int64_t wire_read(struct wire *wire);

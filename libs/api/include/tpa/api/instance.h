@@ -55,6 +55,13 @@ struct tpa_api_port_config {
     uint32_t route_count;
 };
 
+/* When a listener answers SYNs by cookies (RFC 4987 section 3.6), without state. */
+enum tpa_api_syn_cookies {
+    TPA_API_SYN_COOKIES_OFF,    /* never: what is too much is dropped */
+    TPA_API_SYN_COOKIES_AUTO,   /* while its queue of half-open connections is full */
+    TPA_API_SYN_COOKIES_ALWAYS, /* all of them */
+};
+
 struct tpa_api_instance_config {
     uint32_t worker_count; /* 1 to TPA_API_WORKERS_MAX */
     const struct tpa_api_port_config *ports;
@@ -67,8 +74,10 @@ struct tpa_api_instance_config {
     struct tpa_ip_limits ip;
     uint32_t sock_max;       /* socks of all workers, listeners included; 0 = the sids' limit */
     uint32_t listen_backlog; /* of one listener at one worker: opens not accepted yet; 0 = 1024 */
-    bool nagle;              /* new connections delay small segments (RFC 9293, 3.7.4) */
-    uint32_t time_wait_max;  /* remembered connections of a worker; 0 = 262,144 */
+    uint32_t syn_backlog;    /* those among them that are half-open; 0 = 1024 */
+    enum tpa_api_syn_cookies syn_cookies; /* (AUTO) */
+    bool nagle;             /* new connections delay small segments (RFC 9293, 3.7.4) */
+    uint32_t time_wait_max; /* remembered connections of a worker; 0 = 262,144 */
     uint16_t local_port_low, local_port_high; /* 0 = 41000, 64000 */
     uint64_t receive_budget,
         send_budget;    /* bytes of packet buffers a worker may hold; 0 = a share of the pool */

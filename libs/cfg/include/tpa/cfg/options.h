@@ -66,6 +66,8 @@ struct tpa_cfg_tcp {
     uint32_t retries;            /* tcp.retries: of data */
     uint32_t syn_retries;        /* tcp.syn_retries: of SYN and SYN-ACK */
     uint32_t accept_backlog;     /* tcp.accept_backlog: opens of a listener not accepted yet */
+    uint32_t syn_backlog;        /* tcp.syn_backlog: those among them that are half-open */
+    uint32_t syn_cookies;        /* tcp.syn_cookies (RFC 4987): 0 never, 1 when full, 2 always */
     uint64_t delayed_ack;        /* tcp.delayed_ack; 0: acknowledge at once */
     uint64_t rto_min;            /* tcp.rto_min */
     uint64_t rto_max;            /* tcp.rto_max */

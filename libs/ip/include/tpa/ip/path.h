@@ -89,6 +89,11 @@ void tpa_ip_output(struct tpa_ip_worker *worker, struct tpa_ip_path *path, struc
 void tpa_ip_reply(struct tpa_ip_worker *worker, const struct tpa_ip_received *received,
                   struct rte_mbuf *packet, const struct tpa_ip_send *send, uint64_t now);
 
+/* The MTU of the way that such a reply takes, IP header included; 0 where there is none.
+ */
+uint16_t tpa_ip_reply_mtu(struct tpa_ip_worker *worker, const struct tpa_ip_received *received,
+                          uint64_t now);
+
 TPA_BASE_DECLARATIONS_END
 
 #endif

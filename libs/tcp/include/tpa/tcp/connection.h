@@ -62,6 +62,40 @@ int tpa_tcp_accept(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *con
                    const struct tpa_tcp_tuple *tuple, uint16_t mtu,
                    const struct tpa_tcp_segment *syn, uint64_t now);
 
+/*
+ * SYN cookies (RFC 4987 section 3.6): a listener that has no room for another half-open connection
+ * answers a SYN and remembers nothing. What it has to know is told by the acknowledgement: our
+ * initial sequence number is a keyed hash of the tuple, the peer's number and the time, and what
+ * the SYN said is in the low bits of our timestamp, which the peer echoes: MSS (rounded down to one
+ * of eight), window scale, SACK. Without timestamps it is the MSS alone (one of four), in the
+ * number's upper two bits.
+ *
+ * An acknowledgement that was guessed passes once in 2^32 with an echo of a time at which a cookie
+ * is valid, once in 2^29 without timestamps. Nothing but the ACK tells of the connection: if it is
+ * lost, the peer's first text does, sent again as often as it takes; a peer that waits for ours
+ * waits for ever.
+ */
+#define TPA_TCP_COOKIE_AGE_MAX UINT64_C(131072000000) /* ns: valid for so long at most */
+
+/* The SYN-ACK to a SYN for `tuple`, for the caller to send. `mtu`: of the way back, IP header
+ * included. NULL: the pool is empty, or the MTU leaves no room for data. */
+struct rte_mbuf *tpa_tcp_cookie_reply(struct tpa_tcp_worker *worker,
+                                      const struct tpa_tcp_tuple *tuple, uint16_t mtu,
+                                      const struct tpa_tcp_segment *syn, uint64_t now);
+
+/* Does this segment, which belongs to no connection, acknowledge such a SYN-ACK? True: *syn is the
+ * SYN, as far as it is needed. */
+bool tpa_tcp_cookie_check(const struct tpa_tcp_worker *worker, const struct tpa_tcp_tuple *tuple,
+                          const struct tpa_tcp_segment *segment, struct tpa_tcp_segment *syn,
+                          uint64_t now);
+
+/* The connection of a segment that tpa_tcp_cookie_check() found to be right: ESTABLISHED. The
+ * segment is its first input. 0; TPA_EINVAL (MTU), TPA_ENOMEM. */
+int tpa_tcp_accept_cookie(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                          const struct tpa_tcp_tuple *tuple, uint16_t mtu,
+                          const struct tpa_tcp_segment *syn, const struct tpa_tcp_segment *ack,
+                          uint64_t now);
+
 /* A segment for this connection; takes the packet. RFC 9293 3.10.7.3 and .4. Replies are sent by
  * the next output. */
 void tpa_tcp_input(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,

@@ -114,6 +114,7 @@ struct tpa_tcp_keys {
     struct tpa_base_hash_key timestamp;
     struct tpa_base_hash_key port_offset;
     struct tpa_base_hash_key port_counter;
+    struct tpa_base_hash_key cookie;
     uint32_t port_counters[TPA_TCP_PORT_COUNTERS]; /* RFC 6056's table */
 };
 

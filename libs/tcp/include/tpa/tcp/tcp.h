@@ -105,6 +105,8 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config);
     X(challenge_acks, "challenge acknowledgements sent") \
     X(resets_in, "resets accepted") \
     X(resets_out, "resets sent") \
+    X(cookies_out, "SYNs answered without state, by a cookie") \
+    X(cookies_in, "connections opened by a cookie") \
     X(connections_opened, "active opens") \
     X(connections_accepted, "passive opens") \
     X(connections_failed, "opens that failed") \
@@ -199,11 +201,14 @@ int tpa_tcp_segment_parse(const struct rte_mbuf *packet, uint8_t traffic_class,
                           struct tpa_tcp_segment *segment);
 
 /*
- * The reset that RFC 9293 3.10.7.1 wants for a segment of no connection, for the caller to send.
- * NULL: none is due (a RST came in), the rate limit is reached, or the pool is empty.
+ * The reset that RFC 9293 3.10.7.1 wants for a segment of no connection, for the caller to send,
+ * and *reason for which the segment is to be dropped. NULL: none is due (a RST came in:
+ * TCP_NO_CONNECTION_RST), the worker has sent as many as it may in this second
+ * (TCP_RST_RATE_LIMITED), or the pool is empty.
  */
 struct rte_mbuf *tpa_tcp_reset_for(struct tpa_tcp_worker *worker,
-                                   const struct tpa_tcp_segment *segment, uint64_t now);
+                                   const struct tpa_tcp_segment *segment,
+                                   enum tpa_base_drop *reason, uint64_t now);
 
 /* Timers that are due; once a step. Bounded work: what is left is done in the next step. */
 void tpa_tcp_expire(struct tpa_tcp_worker *worker, uint64_t now);
