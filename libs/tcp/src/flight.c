@@ -183,11 +183,21 @@ static void note_latest(const struct tpa_tcp_flight_range *range, uint32_t end,
     acked->latest_end = end;
 }
 
+/* A range that was sent bit by bit: its first time makes the round trip longer by 1/16 at most. */
+static bool is_sample(const struct tpa_tcp_flight_range *range, uint64_t now)
+{
+    uint64_t spread = (uint64_t)range->spread << TPA_TCP_FLIGHT_SPREAD_SHIFT;
+
+    return range->spread != TPA_TCP_FLIGHT_SPREAD_MAX && now > range->sent &&
+           spread <= (now - range->sent) / 16;
+}
+
 void tpa_tcp_flight_delivered(const struct tpa_tcp_flight *flight,
                               const struct tpa_tcp_flight_range *range, uint32_t length,
                               struct tpa_tcp_flight_acked *acked)
 {
     uint32_t end = range->start + length;
+    uint64_t sent;
 
     if ((range->flags & TPA_TCP_RANGE_SACKED) != 0)
         return;
@@ -203,12 +213,13 @@ void tpa_tcp_flight_delivered(const struct tpa_tcp_flight *flight,
         acked->reordered = true;
     if (tpa_base_seq_leq(end, acked->original_end))
         acked->original = true;
-    if ((range->flags & TPA_TCP_RANGE_MIXED) != 0)
+    sent = tpa_tcp_flight_first_time(range);
+    if ((range->flags & TPA_TCP_RANGE_MIXED) != 0 && !is_sample(range, acked->now))
         return;
-    if (acked->oldest_sent == 0 || range->sent < acked->oldest_sent)
-        acked->oldest_sent = range->sent;
-    if (range->sent > acked->newest_sent)
-        acked->newest_sent = range->sent;
+    if (acked->oldest_sent == 0 || sent < acked->oldest_sent)
+        acked->oldest_sent = sent;
+    if (sent > acked->newest_sent)
+        acked->newest_sent = sent;
 }
 
 void tpa_tcp_flight_acknowledged(struct tpa_tcp_flight *flight,

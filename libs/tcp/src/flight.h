@@ -41,7 +41,7 @@ enum {
     TPA_TCP_RANGE_RETRANSMITTED = 1
                                   << 2, /* the newest transmission is a retransmission, under way */
     TPA_TCP_RANGE_EVER_RETRANSMITTED = 1 << 3,
-    TPA_TCP_RANGE_MIXED = 1 << 4, /* parts were sent before `sent`: no sample of the round trip */
+    TPA_TCP_RANGE_MIXED = 1 << 4, /* parts were sent before `sent` */
 };
 
 /* A spread of so many units or more is unknown: 17 s. */
@@ -88,8 +88,8 @@ static inline uint32_t tpa_tcp_flight_pipe(const struct tpa_tcp_flight *flight)
 int tpa_tcp_flight_sent(struct tpa_tcp_flight *flight, struct tpa_tcp_flight_worker *worker,
                         uint32_t length, uint64_t now);
 
-/* What an acknowledgement made known. Times are 0 where there is no data that was sent just once.
- */
+/* What an acknowledgement made known. Times are 0 where there is no data that was sent just once,
+ * or it was sent bit by bit over more than 1/16 of its round trip. */
 struct tpa_tcp_flight_acked {
     uint32_t acked;       /* bytes by which una advanced */
     uint32_t delivered;   /* bytes that are newly known to have arrived, by ACK or SACK */
@@ -110,6 +110,7 @@ struct tpa_tcp_flight_acked {
     uint32_t latest_end;
 
     /* Given by the caller. */
+    uint64_t now; /* 0: what was sent bit by bit gives no sample of the round trip */
     uint32_t original_end;
     uint64_t again_before; /* what was sent again later than this can't have made this
                               acknowledgement; 0: nobody knows */

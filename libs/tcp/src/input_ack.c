@@ -258,7 +258,7 @@ bool tpa_tcp_input_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection 
 static void take_new(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                      const struct tpa_tcp_segment *segment, uint64_t now)
 {
-    struct tpa_tcp_flight_acked acked = {0};
+    struct tpa_tcp_flight_acked acked = {.now = now};
     uint32_t in_flight = tpa_tcp_outstanding(connection);
 
     connection->duplicate_acks = 0;

@@ -168,6 +168,7 @@ void tpa_tcp_prepare_acked(const struct tpa_tcp_connection *connection,
     bool sent_again = connection->flight.retransmitted != 0 || connection->flight.lost != 0;
 
     *acked = (struct tpa_tcp_flight_acked){
+        .now = now,
         .original_end = connection->recovery_point,
         .again_before = sent_again ? latest_retransmission(connection, segment, now) : 0,
     };

@@ -3,6 +3,7 @@
 #include <tpa/base/error.h>
 
 #include "flight.h"
+#include "host.h"
 #include "stream.h"
 
 TestSuite(flight);
@@ -154,6 +155,29 @@ Test(flight, times_are_merged_beyond_a_number_and_then_give_no_sample)
     cr_assert_eq(acked.newest_sent, 0);
     cr_assert_eq(f.worker.classes[2].in_use, 0);
     tear_down(&f);
+}
+
+/* Two hundred sends in 200 us: at most 1/16 of a round trip apart, or more. */
+Test(flight, merged_times_give_a_sample_of_a_long_round_trip)
+{
+    static const struct {
+        uint64_t now;
+        bool is_sample;
+    } cases[] = {{MS, false}, {10 * MS, true}};
+
+    for (size_t i = 0; i < TPA_BASE_ARRAY_SIZE(cases); i++) {
+        struct tpa_tcp_flight_acked acked = {.now = cases[i].now};
+        struct fixture f;
+
+        set_up(&f, 0xfffff000);
+        for (uint64_t now = 1; now <= 200; now++)
+            send_segments(&f, 1, now * 1000);
+        acknowledge(&f, at(&f, TPA_TCP_FLIGHT_RANGES_TIMED - 1));
+        tpa_tcp_flight_acknowledged(&f.flight, &f.worker, at(&f, 200), &acked);
+        cr_assert_eq(acked.newest_sent != 0, cases[i].is_sample);
+        cr_assert_leq(acked.newest_sent, TPA_TCP_FLIGHT_RANGES_TIMED * 1000, "none too short");
+        tear_down(&f);
+    }
 }
 
 Test(flight, three_sacked_segments_show_a_loss)

@@ -349,23 +349,7 @@ WIRE_TEST(sack, timeout_forgets_what_was_reported)
     EXPECT(.seq = 2920, .length = 1460, .retransmission = true);
 }
 
-/* RFC 6675 section 5, NextSeg() (3): nothing is surely lost and there is nothing new, so what is
- * below the highest SACKed byte goes, though too little above it has arrived. */
-WIRE_TEST(sack, doubtful_segment_goes_when_nothing_else_can)
-{
-    wire->options = WIRE_SACK;
-    wire->host.config.rack = false;
-    wire_enter(wire, TPA_TCP_ESTABLISHED);
-    send_segments(wire, 0, 6);
-    RECEIVE(.sack_count = 1, .sack = {{1460, 5840}});
-    EXPECT(.seq = 0, .length = 1460, .retransmission = true);
-    RECEIVE(.sack_count = 2, .sack = {{7300, 8760}, {1460, 5840}});
-    EXPECT(.seq = 5840, .length = 1460, .retransmission = true);
-    RECEIVE(.ack = 8760);
-    EXPECT_NOTHING();
-}
-
-/* The same, (2): what is new goes before it. */
+/* NextSeg() (2): what is new goes before what is doubtful. */
 WIRE_TEST(sack, new_segment_goes_before_a_doubtful_one)
 {
     wire->options = WIRE_SACK;
@@ -380,8 +364,8 @@ WIRE_TEST(sack, new_segment_goes_before_a_doubtful_one)
     RECEIVE(.ack = 10220);
 }
 
-/* The same, (4): the last segment is sent again once a recovery, so that its loss shows. */
-WIRE_TEST(sack, rescue_goes_once)
+/* NextSeg() (4): a partial acknowledgement without blocks may be what makes the room. */
+WIRE_TEST(sack, rescue_goes_on_a_partial_acknowledgement)
 {
     wire->options = WIRE_SACK;
     wire->host.config.rack = false;
