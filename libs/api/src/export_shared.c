@@ -81,6 +81,7 @@ void tpa_api_export_memory_refresh(struct tpa_worker *worker)
         snprintf(name, sizeof(name), "flight, class %u", i);
         account_slab(&ledger, name, &tcp->flight.classes[i]);
     }
+    account_slab(&ledger, "rate samples and pacing", &tcp->deliveries);
     account_slab(&ledger, "congestion states, small", &tcp->congestion_states.small);
     account_slab(&ledger, "congestion states, large", &tcp->congestion_states.large);
     account(&ledger, "connection table", "entries", worker->demux.count, 0,
@@ -89,7 +90,7 @@ void tpa_api_export_memory_refresh(struct tpa_worker *worker)
         shared_refresh(export);
 }
 
-_Static_assert(10 + TPA_TCP_FLIGHT_CLASSES <= TPA_API_EXPORT_MEMORY_PER_WORKER,
+_Static_assert(11 + TPA_TCP_FLIGHT_CLASSES <= TPA_API_EXPORT_MEMORY_PER_WORKER,
                "a record for each line above");
 
 /* ---- Ports ---- */

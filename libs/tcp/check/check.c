@@ -1,5 +1,6 @@
 #include "libs/tcp/check/check.h"
 
+#include "delivery.h"
 #include "extent.h"
 #include "machine.h"
 
@@ -95,6 +96,7 @@ static const char *check_receive_queue(const struct tpa_tcp_receive_queue *queue
 static const char *check_timers(const struct tpa_tcp_connection *connection)
 {
     bool waits = tpa_tcp_outstanding(connection) != 0 || tpa_tcp_unsent(connection) != 0;
+    bool paces = connection->delivery != NULL && connection->delivery->is_waiting;
 
     if (connection->retransmit_deadline != 0 || connection->ack_deadline != 0 ||
         connection->state_deadline != 0)
@@ -103,6 +105,10 @@ static const char *check_timers(const struct tpa_tcp_connection *connection)
         MUST(!tpa_timer_is_armed(&connection->timer));
     if (tpa_base_list_is_linked(&connection->output_link))
         return NULL;
+    if (paces)
+        MUST(tpa_timer_is_armed(&connection->timer));
+    if (paces && tpa_tcp_outstanding(connection) == 0)
+        return NULL; /* pacing has a timer of its own */
     if (waits)
         MUST(connection->retransmit_deadline != 0);
     else

@@ -5,7 +5,7 @@
 
 #include <tpa/base/error.h>
 
-#include "machine.h"
+#include "delivery.h"
 
 /* RFC 6928 section 2 bounds what the configuration asks for. */
 static uint32_t initial_window(const struct tpa_tcp_worker *worker, uint32_t mss)
@@ -38,6 +38,11 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     mss = tpa_tcp_announced_mss(worker, connection);
     if (tpa_tcp_window_init(&connection->window, config->congestion, &worker->congestion_states,
                             mss, initial_window(worker, mss), config->cwnd_max, now) != 0) {
+        worker->counters.allocation_failures++;
+        return TPA_ENOMEM;
+    }
+    if (tpa_tcp_delivery_attach(worker, connection, config->congestion, now) != 0) {
+        tpa_tcp_window_fini(&connection->window, &worker->congestion_states);
         worker->counters.allocation_failures++;
         return TPA_ENOMEM;
     }
@@ -314,6 +319,7 @@ void tpa_tcp_finish(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *co
     tpa_tcp_receive_queue_drop(&connection->receive_queue, &worker->receive_budget);
     tpa_tcp_reassembly_drop(&connection->reassembly, &worker->reassembly);
     drop_transmission(worker, connection);
+    tpa_tcp_delivery_drop(worker, connection);
     tpa_tcp_window_fini(&connection->window, &worker->congestion_states);
     connection->state = TPA_TCP_CLOSED;
     worker->connections--;

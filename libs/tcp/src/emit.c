@@ -1,5 +1,6 @@
 #include "emit.h"
 
+#include "delivery.h"
 #include "recovery.h"
 #include "undo.h"
 
@@ -238,6 +239,8 @@ static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *
     add(burst, connection, packet, &header, text);
     acknowledgement_sent(connection);
     connection->last_sent = (uint16_t)tpa_tcp_coarse(burst->now);
+    if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
+        tpa_tcp_pacing_sent(connection, text, burst->now);
 }
 
 static void count_in_recovery(const struct tpa_tcp_connection *connection, uint32_t length)
@@ -264,6 +267,8 @@ uint32_t tpa_tcp_emit_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connection
     }
     worker->counters.bytes_out += length - has_fin;
     count_in_recovery(connection, length);
+    if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
+        tpa_tcp_delivery_sent(connection, sequence, length, burst->now);
     finish_text(burst, connection, packet, sequence, length, has_fin);
     return length;
 }

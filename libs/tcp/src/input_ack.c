@@ -5,6 +5,7 @@
 #include <tpa/base/bits.h>
 #include <tpa/base/error.h>
 
+#include "delivery.h"
 #include "machine.h"
 #include "recovery.h"
 
@@ -95,7 +96,8 @@ static void grow_window(struct tpa_tcp_connection *connection,
                         bool in_recovery, uint64_t now)
 {
     struct tpa_tcp_window *window = &connection->window;
-    const struct tpa_tcp_ack_sample sample = {
+    struct tpa_tcp_rate_sample rate;
+    struct tpa_tcp_ack_sample sample = {
         .now = now,
         .rtt = acked->newest_sent != 0 ? now - acked->newest_sent : 0,
         .acked = acked->acked,
@@ -109,6 +111,10 @@ static void grow_window(struct tpa_tcp_connection *connection,
         .after_timeout = connection->recovery == TPA_TCP_RECOVERY_TIMEOUT,
     };
 
+    if (TPA_BASE_UNLIKELY(connection->delivery != NULL)) {
+        tpa_tcp_delivery_acknowledged(connection, &rate, now);
+        sample.rate = &rate;
+    }
     window->algorithm->on_ack(window, &sample);
 }
 
@@ -211,6 +217,20 @@ static bool fin_acknowledged(struct tpa_tcp_worker *worker, struct tpa_tcp_conne
     }
 }
 
+/* Nothing is sent while an acknowledgement is processed: what this grew by was found lost. */
+static uint32_t lost_not_resent(const struct tpa_tcp_flight *flight)
+{
+    return flight->lost - flight->retransmitted;
+}
+
+static void count_lost(struct tpa_tcp_connection *connection, uint32_t before)
+{
+    int32_t found = (int32_t)(lost_not_resent(&connection->flight) - before);
+
+    if (found > 0)
+        tpa_tcp_delivery_lost(connection, (uint32_t)found);
+}
+
 static void process(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                     const struct tpa_tcp_segment *segment, uint64_t now)
 {
@@ -218,6 +238,7 @@ static void process(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *co
     bool was_recovering = connection->recovery == TPA_TCP_RECOVERY_FAST;
     uint32_t in_flight = tpa_tcp_outstanding(connection);
     uint32_t old_window = connection->snd_wnd;
+    uint32_t not_resent;
 
     tpa_tcp_prepare_acked(connection, segment, &acked, now);
     if (segment->ack != connection->flight.una)
@@ -226,8 +247,11 @@ static void process(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *co
     if (segment->sack_count != 0 && (connection->flags & TPA_TCP_USES_SACK))
         tpa_tcp_flight_sacked(&connection->flight, &worker->flight, segment->ack, segment->sack,
                               segment->sack_count, &acked);
+    not_resent = lost_not_resent(&connection->flight);
     tpa_tcp_recover(worker, connection, segment, &acked,
                     is_duplicate(connection, segment, &acked, old_window), now);
+    if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
+        count_lost(connection, not_resent);
     if (acked.delivered != 0)
         grow_window(connection, &acked, in_flight,
                     was_recovering || connection->recovery == TPA_TCP_RECOVERY_FAST, now);

@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 
+#include "delivery.h"
 #include "emit.h"
 #include "recovery.h"
 #include "undo.h"
@@ -17,6 +18,13 @@ enum outcome {
 static bool has_flag(const struct tpa_tcp_connection *connection, uint32_t flag)
 {
     return (connection->flags & flag) != 0;
+}
+
+/* No more may go now: the pacing timer goes on with it. */
+static bool is_held(const struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
+{
+    return TPA_BASE_UNLIKELY(connection->delivery != NULL) &&
+           tpa_tcp_pacing_holds(burst->worker, connection, burst->now);
 }
 
 static bool turn_is_over(const struct tpa_tcp_burst *burst, uint16_t turn)
@@ -50,6 +58,12 @@ static bool may_send_small(const struct tpa_tcp_connection *connection)
            tpa_tcp_outstanding(connection) == 0;
 }
 
+static uint32_t super_frame_max(const struct tpa_tcp_worker *worker,
+                                const struct tpa_tcp_connection *connection)
+{
+    return TPA_BASE_MIN(worker->config->tso_length_max, tpa_tcp_pacing_packet_max(connection));
+}
+
 /* `length` bytes, cut to whole segments and to what one packet may hold. */
 static uint32_t whole_segments(const struct tpa_tcp_worker *worker,
                                const struct tpa_tcp_connection *connection, uint32_t length)
@@ -59,7 +73,7 @@ static uint32_t whole_segments(const struct tpa_tcp_worker *worker,
     assert(mss != 0); /* struct tpa_tcp_window */
     if (!worker->config->segmentation || length < 2 * mss)
         return length < mss ? 0 : mss;
-    length = TPA_BASE_MIN(length, worker->config->tso_length_max);
+    length = TPA_BASE_MIN(length, super_frame_max(worker, connection));
     return length < mss ? mss : length - length % mss;
 }
 
@@ -83,7 +97,7 @@ static uint32_t unlimited_length(const struct tpa_tcp_worker *worker,
 {
     uint32_t mss = connection->window.mss;
     uint32_t longest =
-        worker->config->segmentation ? TPA_BASE_MAX(worker->config->tso_length_max, mss) : mss;
+        worker->config->segmentation ? TPA_BASE_MAX(super_frame_max(worker, connection), mss) : mss;
 
     if (waiting <= longest && (may_send_small(connection) || waiting == mss))
         return waiting;
@@ -128,7 +142,7 @@ static enum outcome send_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connect
         return OUTCOME_DONE;
     if (tpa_tcp_outstanding(connection) == 0)
         restart_after_idle(burst, connection);
-    while (tpa_tcp_unsent(connection) != 0) {
+    while (tpa_tcp_unsent(connection) != 0 && !is_held(burst, connection)) {
         bool first = tpa_tcp_outstanding(connection) == 0;
         uint32_t length = next_length(burst->worker, connection);
 
@@ -161,7 +175,8 @@ static enum outcome send_lost(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
         length = TPA_BASE_MIN(length, window_room(connection, start));
         if (length == 0)
             break;
-        if (length > congestion_room(connection) && !has_flag(connection, TPA_TCP_SEND_FIRST_LOST))
+        if (!has_flag(connection, TPA_TCP_SEND_FIRST_LOST) &&
+            (length > congestion_room(connection) || is_held(burst, connection)))
             break;
         if (turn_is_over(burst, turn))
             return OUTCOME_MORE;
@@ -308,6 +323,13 @@ static bool lost_waits(struct tpa_tcp_connection *connection)
            tpa_tcp_flight_next_lost(&connection->flight, 1, &start, &length);
 }
 
+/* CheckIfApplicationLimited() of draft-ietf-ccwg-bbr. */
+static bool ran_out(struct tpa_tcp_connection *connection)
+{
+    return tpa_tcp_unsent(connection) == 0 && congestion_room(connection) != 0 &&
+           !lost_waits(connection);
+}
+
 static enum outcome send_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                               uint16_t turn)
 {
@@ -329,12 +351,17 @@ static enum outcome send_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connec
         connection->flags |= TPA_TCP_CWND_LIMITED;
     else
         connection->flags &= ~TPA_TCP_CWND_LIMITED;
+    if (TPA_BASE_UNLIKELY(connection->delivery != NULL) && ran_out(connection))
+        tpa_tcp_delivery_ran_out(connection);
     return outcome;
 }
 
-/* Something is outstanding, or waits for the window to open: a timer runs. */
+/* Something is outstanding, or waits for the window to open: a timer runs. Pacing has its own. */
 static void watch(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
 {
+    if (tpa_tcp_outstanding(connection) == 0 && connection->delivery != NULL &&
+        connection->delivery->is_waiting)
+        return;
     if (connection->retransmit_deadline == 0 &&
         (tpa_tcp_outstanding(connection) != 0 || tpa_tcp_unsent(connection) != 0))
         tpa_tcp_start_retransmit_timer(burst->worker, connection, burst->now);

@@ -1,5 +1,7 @@
 #include "recovery.h"
 
+#include "delivery.h"
+
 #include "rack.h"
 #include "undo.h"
 
@@ -216,6 +218,8 @@ void tpa_tcp_recover_overtaken(struct tpa_tcp_worker *worker, struct tpa_tcp_con
 
     if (lost == 0)
         return;
+    if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
+        tpa_tcp_delivery_lost(connection, lost);
     if (connection->recovery == TPA_TCP_RECOVERY_NONE)
         enter(worker, connection, 0, now);
     prr = tpa_tcp_prr_of(connection);

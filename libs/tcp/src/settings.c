@@ -3,7 +3,7 @@
  */
 #include <tpa/base/error.h>
 
-#include "machine.h"
+#include "delivery.h"
 
 void tpa_tcp_set_nodelay(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                          bool on)
@@ -35,7 +35,18 @@ int tpa_tcp_set_congestion(struct tpa_tcp_worker *worker, struct tpa_tcp_connect
         return 0;
     if (connection->window.algorithm == NULL)
         return 0; /* finished already */
-    return tpa_tcp_window_switch(&connection->window, congestion, &worker->congestion_states, now);
+    if (tpa_tcp_delivery_is_needed(congestion) &&
+        tpa_tcp_delivery_attach(worker, connection, congestion, now) != 0)
+        return TPA_ENOMEM;
+    if (tpa_tcp_window_switch(&connection->window, congestion, &worker->congestion_states, now) !=
+        0) {
+        /* What the old one doesn't need may have been made for the new one. */
+        (void)tpa_tcp_delivery_attach(worker, connection, connection->window.algorithm, now);
+        return TPA_ENOMEM;
+    }
+    if (!tpa_tcp_delivery_is_needed(congestion))
+        tpa_tcp_delivery_detach(worker, connection);
+    return 0;
 }
 
 void tpa_tcp_set_dscp(struct tpa_tcp_connection *connection, uint8_t dscp)

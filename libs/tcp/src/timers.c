@@ -5,6 +5,7 @@
  */
 #include <tpa/base/error.h>
 
+#include "delivery.h"
 #include "machine.h"
 #include "recovery.h"
 
@@ -323,6 +324,8 @@ static void timer_expired(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
     if (tpa_tcp_coarse_due(connection->state_deadline, now))
         state_timer_expired(worker, connection, now);
     rearm(worker, connection, now);
+    if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
+        tpa_tcp_pacing_expired(worker, connection, now);
 }
 
 void tpa_tcp_expire(struct tpa_tcp_worker *worker, uint64_t now)

@@ -2,7 +2,7 @@
 #include <tpa/base/error.h>
 #include <tpa/tcp/congestion.h>
 
-#include "machine.h"
+#include "delivery.h"
 
 /* Below this there is nothing left beside the options. */
 #define MSS_MIN 64
@@ -93,6 +93,10 @@ static int init_parts(struct tpa_tcp_worker *worker, const struct tpa_tcp_worker
     error = tpa_tcp_flight_worker_init(&worker->flight, config->chunks);
     if (error != 0)
         return error;
+    error = tpa_mem_slab_init(&worker->deliveries, config->chunks, sizeof(struct tpa_tcp_delivery),
+                              8, 0);
+    if (error != 0)
+        return error;
     return tpa_tcp_congestion_states_init(&worker->congestion_states, config->chunks);
 }
 
@@ -127,6 +131,8 @@ int tpa_tcp_worker_fini(struct tpa_tcp_worker *worker)
         error = tpa_tcp_reassembly_worker_fini(&worker->reassembly);
     if (error == 0)
         error = tpa_tcp_flight_worker_fini(&worker->flight);
+    if (error == 0)
+        error = tpa_mem_slab_destroy(&worker->deliveries);
     if (error == 0)
         error = tpa_tcp_congestion_states_destroy(&worker->congestion_states);
     return error;

@@ -27,18 +27,35 @@ void control_stop(struct control *control)
     cr_assert_eq(tpa_tcp_congestion_states_destroy(&control->states), 0);
 }
 
+static void fill_rate(struct control *control, uint32_t bytes)
+{
+    struct tpa_tcp_rate_sample *rate = &control->rate;
+    uint32_t in_flight = control->snd_nxt - control->snd_una;
+
+    rate->total_delivered += bytes;
+    rate->newly_delivered = bytes;
+    rate->delivered = (uint32_t)TPA_BASE_MIN(rate->total_delivered, (uint64_t)in_flight);
+    rate->prior_delivered = rate->total_delivered - rate->delivered;
+    rate->interval = control->rtt;
+    rate->delivery_rate = rate->delivered * SECONDS / control->rtt;
+    rate->in_flight = rate->tx_in_flight = in_flight;
+    rate->is_selective = true;
+}
+
 struct tpa_tcp_ack_sample control_sample(struct control *control, uint32_t bytes)
 {
     struct tpa_tcp_ack_sample sample = {
         .now = control->now,
         .rtt = control->rtt,
         .srtt = control->rtt,
+        .rate = control->window.algorithm->rate_samples ? &control->rate : NULL,
         .acked = bytes,
         .delivered = bytes,
         .in_flight = control->snd_nxt - control->snd_una,
         .window_limited = true,
     };
 
+    fill_rate(control, bytes);
     control->snd_una += bytes;
     sample.snd_una = control->snd_una;
     sample.snd_nxt = control->snd_nxt;

@@ -14,6 +14,8 @@ struct control {
     uint64_t rtt;     /* of each sample */
     uint32_t snd_una; /* so high that it wraps in longer tests */
     uint32_t snd_nxt;
+    struct tpa_tcp_rate_sample
+        rate; /* of the last sample: a path that delivers what is in flight */
 };
 
 /* At 1,000 s, with a round-trip time of 100 ms and a window that may grow to 2^30 bytes. */

@@ -60,12 +60,31 @@ static enum fate decide(struct pair *pair, unsigned int from, struct rte_mbuf *p
     return pair->fate != NULL ? pair->fate(pair, from, index, &segment) : FATE_DELIVER;
 }
 
+/* When a packet arrives at the other end; 0: the queue is full. */
+static uint64_t arrival(struct pair *pair, unsigned int from, const struct rte_mbuf *packet)
+{
+    uint64_t start = TPA_BASE_MAX(pair->now, pair->wire_free[from]);
+    uint64_t length = tpa_mem_packet_length(packet);
+
+    if (pair->rate == 0)
+        return pair->now + pair->delay;
+    if ((start - pair->now) * pair->rate / SECONDS > pair->queue)
+        return 0;
+    pair->wire_free[from] = start + length * SECONDS / pair->rate;
+    return pair->wire_free[from] + pair->delay;
+}
+
 static void transmit(struct pair *pair, unsigned int from, struct rte_mbuf *packet)
 {
     unsigned int to = 1 - from;
-    uint64_t due = pair->now + pair->delay;
+    enum fate fate = decide(pair, from, packet);
+    uint64_t due = arrival(pair, from, packet);
 
-    switch (decide(pair, from, packet)) {
+    if (due == 0) {
+        pair->overflows++;
+        fate = FATE_DROP;
+    }
+    switch (fate) {
     case FATE_DROP:
         tpa_mem_packet_free(packet);
         break;

@@ -45,6 +45,10 @@ struct pair {
     uint32_t iss[2];
     uint64_t now;
     uint64_t delay; /* one way */
+    uint64_t rate;  /* of each direction, bytes per second with headers; 0 = without bounds */
+    uint64_t queue; /* bytes that may wait for the wire in front of each; more are dropped */
+    uint64_t wire_free[2];  /* when all that each has sent will have gone onto the wire */
+    unsigned int overflows; /* segments that a queue dropped */
     struct pair_packet wire[PAIR_WIRE_MAX];
     unsigned int wire_count;
     uint64_t order;

@@ -53,12 +53,36 @@ struct tpa_tcp_window {
 
 _Static_assert(sizeof(struct tpa_tcp_window) == 48, "part of each connection");
 
+/*
+ * How fast data was delivered (draft-ietf-ccwg-bbr section 4.1), for algorithms that ask for it.
+ * The sample is about the newest data that is known to have arrived, from when it was sent until
+ * now.
+ */
+struct tpa_tcp_rate_sample {
+    uint64_t delivery_rate;   /* bytes per second; 0 = no reliable sample */
+    uint64_t interval;        /* ns: that it was measured over */
+    uint64_t total_delivered; /* bytes delivered in the connection's life, */
+    uint64_t prior_delivered; /*   and when the data was sent */
+    uint32_t delivered;       /* bytes delivered since it was sent */
+    uint32_t in_flight;       /* bytes in the network after this acknowledgement (the pipe) */
+    uint32_t tx_in_flight;    /* and when the data had been sent */
+    uint32_t lost;            /* bytes found lost since it was sent */
+    uint32_t newly_delivered; /* bytes delivered since the last sample */
+    uint32_t newly_lost; /* bytes found lost since the last sample; the next three are of these */
+    uint32_t loss_tx_in_flight; /* bytes in the network when they had been sent; 0 = unknown */
+    uint32_t loss_lost;         /* bytes found lost since then */
+    bool loss_is_app_limited;   /* as is_app_limited */
+    bool is_app_limited;        /* the application, and not the network, limited the rate */
+    bool is_selective;          /* the peer's SACKs tell of more than one loss in a round trip */
+};
+
 /* What one acknowledgement told. */
 struct tpa_tcp_ack_sample {
     uint64_t now;
-    uint64_t rtt;        /* of this acknowledgement; 0 = no sample */
-    uint64_t srtt;       /* smoothed round-trip time; 0 = no sample so far */
-    uint32_t acked;      /* bytes by which snd_una advanced */
+    uint64_t rtt;                           /* of this acknowledgement; 0 = no sample */
+    uint64_t srtt;                          /* smoothed round-trip time; 0 = no sample so far */
+    const struct tpa_tcp_rate_sample *rate; /* NULL unless the algorithm has rate_samples */
+    uint32_t acked;                         /* bytes by which snd_una advanced */
     uint32_t delivered;  /* bytes that are newly known to have arrived: acknowledged or SACKed */
     uint32_t in_flight;  /* bytes in flight before this acknowledgement */
     uint32_t snd_una;    /* sequence numbers, after it: for rounds, which end when what was sent */
@@ -75,6 +99,7 @@ struct tpa_tcp_congestion {
     const char *name;    /* as the configuration names it */
     uint32_t state_size; /* bytes of private state, zeroed before init; at most
                             TPA_TCP_CONGESTION_STATE_SIZE */
+    bool rate_samples;   /* asks for struct tpa_tcp_rate_sample */
 
     /* A new connection, once more when its handshake is done (mss and cwnd are known then), or a
      * living one that switches to this algorithm: cwnd and ssthresh hold. */
@@ -107,7 +132,8 @@ struct tpa_tcp_congestion {
     /* The last reduction was for nothing: restore. */
     void (*on_spurious)(struct tpa_tcp_window *window, uint64_t now);
 
-    /* Bytes per second to send at; 0 = not paced. NULL: never paced. */
+    /* Bytes per second to send at; 0 = not paced for now. Asked before each packet. NULL: never
+     * paced. */
     uint64_t (*pacing_rate)(const struct tpa_tcp_window *window);
 };
 

@@ -84,6 +84,7 @@ struct tpa_tcp_connection {
     uint16_t loss_flags;        /* 364: enum tpa_tcp_loss_flag */
     uint8_t reordering_steps;   /* 366: RACK.reo_wnd_mult less 1 */
     uint8_t reordering_persist; /* 367: RACK.reo_wnd_persist: recoveries until they are forgotten */
+    struct tpa_tcp_delivery *delivery; /* 368: rate samples and pacing; NULL = not asked for */
 };
 
 #define TPA_TCP_CONNECTION_AT(field, offset)                                       \
@@ -97,6 +98,7 @@ TPA_TCP_CONNECTION_AT(window, 224);
 TPA_TCP_CONNECTION_AT(timer, 272);
 TPA_TCP_CONNECTION_AT(trace, 312);
 TPA_TCP_CONNECTION_AT(loss_deadline, 344);
-TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 368, "one per connection");
+TPA_TCP_CONNECTION_AT(delivery, 368);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 376, "one per connection");
 
 #endif

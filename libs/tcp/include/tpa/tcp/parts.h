@@ -106,6 +106,9 @@ struct tpa_tcp_flight_worker {
     struct tpa_mem_slab classes[TPA_TCP_FLIGHT_CLASSES]; /* ranges in arrays of growing size */
 };
 
+/* delivery.h: rate samples and pacing. */
+struct tpa_tcp_delivery;
+
 /* keyed.h */
 #define TPA_TCP_PORT_COUNTERS 256
 

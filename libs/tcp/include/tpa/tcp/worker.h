@@ -26,6 +26,7 @@ struct tpa_tcp_worker {
     struct tpa_tcp_send_worker send;
     struct tpa_tcp_flight_worker flight;
     struct tpa_tcp_congestion_states congestion_states;
+    struct tpa_mem_slab deliveries; /* rate samples and pacing of connections that ask for them */
     struct tpa_tcp_keys keys;
     struct tpa_tcp_rate_limit reset_limit;
     uint32_t connections; /* opened or accepted, not finished */
