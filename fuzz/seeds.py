@@ -244,6 +244,44 @@ seed("mailbox", "longest", ASK, length(256), b"x" * 256, POLL, length(4096), 0, 
 seed("mailbox", "length-lies", ASK, length(3), b"abc", SPOIL, length(32), 4, b"\xff\xff\xff\xff",
      POLL, *ANSWER, SPOIL, length(36), 4, b"\xff\xff\xff\x7f", TAKE, length(10))
 
+# ---- stacks: a seed; two hosts (settings, congestion control); there and back (delay, kind, what
+# the kinds need); flows less one, each with its settings, four lengths and its start; then changes
+
+NO_DELAY = [0, 0]
+GOOD = [0, *NO_DELAY]
+BULK, REQUESTS, WRITE_WRITE_READ, HALF = (number << 1 for number in range(4))
+IPV6, SERVER_FIRST, SHUTDOWN, ZERO_COPY = 8, 16, 32, 192
+
+
+def flow(how):
+    return [how, length(20000), length(3000), length(9000), length(3000), *NO_DELAY,
+            *(NO_DELAY if how & SHUTDOWN else [])]
+
+
+def stacks(name, there, back, flows, *changes):
+    seed("stacks", name, 7, 0, 0, 0, 1, *there, *back, len(flows) - 1, *sum(map(flow, flows), []),
+         *changes)
+
+
+stacks("good", GOOD, GOOD, [BULK, BULK | IPV6, REQUESTS, HALF | SHUTDOWN])
+stacks("bad", [31, 1, 9, 100, 5, 20, 50, 1, 8, 50, 0, 200], GOOD,
+       [BULK | ZERO_COPY, WRITE_WRITE_READ | IPV6 | SERVER_FIRST])
+stacks("masks", [64, *NO_DELAY, 4, 3, 5, 9, 11, 2, 4, 6, 1, 8], GOOD, [BULK, HALF])
+stacks("small-mtu", [32, *NO_DELAY, 20], GOOD, [BULK | ZERO_COPY, BULK | IPV6])
+stacks("down-and-stalled", GOOD, GOOD, [BULK, BULK], 0, 1, 3, 224, *NO_DELAY, *[0] * 9, 64, 3, 2, 3,
+       5, *GOOD)
+
+# ---- sids: the hash's key; then steps ----
+
+SID, FLOW, FLOWS, MEMORY = range(4)
+
+seed("sids", "taken-and-given", 1, *[SID, 200] * 5, SID, 2, SID, 0, *[SID, 200] * 3)
+seed("sids", "all-taken", 1, *[SID, 255] * 102)
+seed("sids", "many-flows", 2, FLOWS, be16(0), 255, 0, FLOWS, be16(300), 200, 0, FLOWS, be16(100),
+     200, 1)
+seed("sids", "exchanged", 3, FLOW, be16(5), FLOW, be16(0x405), FLOW, be16(0x805), FLOW, be16(5))
+seed("sids", "no-memory", 4, MEMORY, 0, FLOWS, be16(0), 255, 0, MEMORY, 1, FLOWS, be16(0), 255, 0)
+
 
 def main():
     for path, data in SEEDS.items():

@@ -14,15 +14,17 @@ enum {
     FATES_MAX = 400,
 };
 
+#define RTO_MAX (4 * SECONDS)
 /*
- * Once the network is good: an RTO at its maximum of 60 s, a persist probe at the same, once more
- * for what only then turns out to be missing, and the time to send the rest.
+ * Once the network is good: an RTO at its maximum, a persist probe at the same, some more for what
+ * only then turns out to be missing, and the time to send the rest.
  */
-#define LIVENESS (240 * SECONDS)
+#define LIVENESS (15 * RTO_MAX)
 /* While it is bad: each loss may cost an RTO at its maximum. */
-#define BAD_TIMES (FATES_MAX * 61 * SECONDS)
-/* FIN-WAIT-2 and TIME-WAIT of 60 s each, beside the same as above. */
-#define CLOSING (LIVENESS + 120 * SECONDS)
+#define BAD_TIMES (FATES_MAX * (RTO_MAX + SECONDS))
+/* Whoever has forgotten the connection answers with a reset, but here nobody is left to do it. */
+#define TIME_WAIT (BAD_TIMES + LIVENESS)
+#define CLOSING   (BAD_TIMES + LIVENESS + TIME_WAIT)
 
 struct network {
     struct tpa_base_cursor input;
@@ -87,6 +89,8 @@ static void choose_host(struct tpa_base_cursor *input, unsigned int i)
     config->segmentation = (how & 8) != 0;
     config->retries = UINT8_MAX; /* patience is not what is tested */
     config->syn_retries = UINT8_MAX;
+    config->rto_max = RTO_MAX;
+    config->time_wait = TIME_WAIT;
     if (how & 16)
         config->receive_buffer = 9000;
     if (how & 32)
@@ -110,6 +114,18 @@ static bool is_complete(void)
     return pair.hosts[0].at_end && pair.hosts[1].at_end;
 }
 
+/* The pair's applications leave alone what is closed; what came before can still be read. */
+static void go_on_reading(unsigned int i)
+{
+    struct host *host = &pair.hosts[i];
+
+    pair.applications[i].does_not_read = false;
+    if (!(host->signals & TPA_TCP_SIGNAL_CLOSED))
+        return;
+    while (host_read(host, 8, pair.now) > 0)
+        ;
+}
+
 /* Goes on while the network is bad, and LIVENESS beyond. */
 static void run(void)
 {
@@ -117,7 +133,8 @@ static void run(void)
 
     while (!is_complete() && pair.now < end) {
         pair_run(&pair, SECONDS);
-        pair.applications[0].does_not_read = pair.applications[1].does_not_read = false;
+        go_on_reading(0);
+        go_on_reading(1);
         if (network.good_since != 0)
             end = network.good_since + LIVENESS;
     }

@@ -13,6 +13,12 @@ __attribute__((format(printf, 4, 5), noreturn)) void fuzz_failed(const char *fil
                                                                  const char *condition,
                                                                  const char *format, ...);
 
+/* Which test runs: none. */
+struct criterion_test {
+    const char *category, *name;
+};
+extern const struct criterion_test *const criterion_current_test;
+
 /* The blank makes a format of no arguments one that is not empty. */
 #define cr_assert(condition, ...) \
     ((condition) ? (void)0 : fuzz_failed(__FILE__, __LINE__, #condition, " " __VA_ARGS__))
