@@ -102,6 +102,7 @@ static const char *check_idle_worker(const struct tpa_worker *worker)
     MUST(worker->tcp.send.budget.used == 0);
     MUST(tpa_base_list_is_empty(&worker->embryos));
     MUST(tpa_base_list_is_empty(&worker->accept_queue));
+    MUST(worker->counters.orphans == 0 && tpa_base_list_is_empty(&worker->orphans));
     for (uint32_t port = 0; port < TPA_API_LOCAL_PORTS; port++)
         MUST(worker->holds.counts[port] == 0);
     return NULL;

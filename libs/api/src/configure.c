@@ -178,6 +178,7 @@ void tpa_api_configure_tcp(const struct tpa_cfg_options *options, struct tpa_tcp
     tcp->ttl = (uint8_t)from->ttl;
     tcp->time_wait = from->time_wait;
     tcp->fin_wait_2 = from->fin_wait_2;
+    tcp->orphan_timeout = from->orphan_timeout;
     tcp->keepalive = from->keepalive;
     tcp->keepalive_interval = from->keepalive_interval;
     tcp->keepalive_probes = (uint8_t)from->keepalive_probes;
@@ -395,6 +396,7 @@ int tpa_api_configure_instance(const struct tpa_cfg_options *options, uint32_t w
     config->sock_max = options->tcp.nr_max_sock;
     config->listen_backlog = options->tcp.accept_backlog;
     config->syn_backlog = options->tcp.syn_backlog;
+    config->orphans_max = options->tcp.orphans;
     config->syn_cookies = (enum tpa_api_syn_cookies)options->tcp.syn_cookies;
     config->local_port_low = options->tcp.local_port_range.first;
     config->local_port_high = options->tcp.local_port_range.last;

@@ -192,6 +192,7 @@ static void options_apply(struct tpa_api_control *control)
     instance->nagle = options->tcp.nodelay == 0;
     instance->listen_backlog = options->tcp.accept_backlog;
     instance->syn_backlog = options->tcp.syn_backlog;
+    instance->orphans_max = options->tcp.orphans;
     instance->syn_cookies = (enum tpa_api_syn_cookies)options->tcp.syn_cookies;
     if (instance->log != NULL)
         __atomic_store_n(&instance->log->level, (int)options->log.level, __ATOMIC_RELAXED);

@@ -26,6 +26,7 @@ static const struct tpa_stats_counter_description worker_counters[] = {
     {"handed_in", "packets that others received for this worker", NULL},
     {"accepted", "connections opened by peers", NULL},
     {"connected", "connections opened by the program", NULL},
+    {"orphans_reset", "closed connections that were reset: too many, or without a window", NULL},
 };
 
 /* ---- Regions ---- */

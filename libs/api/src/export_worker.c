@@ -37,9 +37,9 @@ static void counters_publish(struct tpa_worker *worker)
     struct tpa_api_export *export = worker->instance->export;
     const struct tpa_api_worker_counters *counters = &worker->counters;
     /* In the order of the table in export.c. */
-    const uint64_t own[] = {counters->steps,      counters->packets_in, counters->packets_out,
-                            counters->handed_off, counters->handed_in,  counters->accepted,
-                            counters->connected};
+    const uint64_t own[] = {counters->steps,      counters->packets_in,   counters->packets_out,
+                            counters->handed_off, counters->handed_in,    counters->accepted,
+                            counters->connected,  counters->orphans_reset};
 
     (void)tpa_stats_counters_store(&export->counters, export->group_worker, worker->index, own);
     (void)tpa_stats_counters_store(&export->counters, export->group_tcp, worker->index,

@@ -13,6 +13,7 @@
 enum {
     LISTEN_BACKLOG = 1024,
     SYN_BACKLOG = 1024, /* half a megabyte of what a spoofed SYN makes us remember */
+    ORPHANS_MAX = 8192, /* four megabytes, and what they have queued */
     TIME_WAIT_MAX = 262144,
     LOCAL_PORT_LOW = 41000, /* tpa-api.md: tcp.local_port_range */
     LOCAL_PORT_HIGH = 64000,
@@ -30,6 +31,7 @@ void tpa_api_instance_config_default(struct tpa_api_instance_config *config)
     config->chunks = &tpa_mem_chunk_source_default;
     config->listen_backlog = LISTEN_BACKLOG;
     config->syn_backlog = SYN_BACKLOG;
+    config->orphans_max = ORPHANS_MAX;
     config->syn_cookies = TPA_API_SYN_COOKIES_AUTO;
     config->time_wait_max = TIME_WAIT_MAX;
     config->local_port_low = LOCAL_PORT_LOW;
@@ -121,6 +123,7 @@ static void settings_copy(struct tpa_api_instance *instance,
         config->listen_backlog != 0 ? config->listen_backlog : LISTEN_BACKLOG;
     instance->syn_backlog = config->syn_backlog != 0 ? config->syn_backlog : SYN_BACKLOG;
     instance->syn_cookies = config->syn_cookies;
+    instance->orphans_max = config->orphans_max != 0 ? config->orphans_max : ORPHANS_MAX;
     instance->time_wait_max = config->time_wait_max != 0 ? config->time_wait_max : TIME_WAIT_MAX;
     instance->sock_max = config->sock_max != 0 && config->sock_max < sids ? config->sock_max : sids;
     instance->local_port_low = config->local_port_low;

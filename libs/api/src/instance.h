@@ -41,6 +41,7 @@ struct tpa_api_instance {
     struct tpa_tcp_config tcp;
     uint32_t listen_backlog;
     uint32_t syn_backlog;
+    uint32_t orphans_max;
     enum tpa_api_syn_cookies syn_cookies;
     bool nagle;
     uint32_t time_wait_max;

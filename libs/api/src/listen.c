@@ -180,6 +180,7 @@ static void sock_close(struct tpa_api_sock *sock)
         tpa_api_sock_destroy(sock);
     } else {
         tpa_tcp_close(&sock->worker->tcp, &sock->tcp, sock->worker->now);
+        tpa_api_orphan_add(sock);
         tpa_api_export_sock_changed(sock);
     }
 }

@@ -79,6 +79,8 @@ static void sock_free(struct tpa_api_sock *sock)
 
     if ((sock->flags & TPA_API_SOCK_PENDING) != 0)
         pending_forget(sock);
+    else if ((sock->flags & TPA_API_SOCK_CLOSED) != 0)
+        tpa_api_orphan_forget(sock);
     else
         (void)tpa_event_source_remove(&sock->event);
     tpa_tcp_finish(&worker->tcp, &sock->tcp);

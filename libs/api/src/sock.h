@@ -23,6 +23,7 @@ enum {
     TPA_API_SOCK_FIXED_PORT = 1 << 3, /* stands in tpa_api_fixed_ports */
     TPA_API_SOCK_IN_TABLE = 1 << 4,   /* stands in the worker's demux */
     TPA_API_SOCK_HALF_OPEN = 1 << 5,  /* pending, and counted in its listener's half_open */
+    TPA_API_SOCK_ORPHAN = 1 << 6,     /* closed, and among the worker's orphans */
 };
 
 /* Offsets in bytes. */
@@ -37,6 +38,7 @@ struct tpa_api_sock {
             struct tpa_base_list link; /* 64: worker's embryos or its accept queue */
             struct tpa_api_listener *listener;
         } pending;
+        struct tpa_base_list orphan_link; /* 64: worker's orphans, once the program has closed it */
     };
     int32_t sid;   /* 96: -1 while pending */
     uint8_t flags; /* 100 */
@@ -103,6 +105,16 @@ void tpa_api_sock_enter_time_wait(struct tpa_api_sock *sock);
 /* Forgets connections whose TIME-WAIT is over; a bounded number a call. */
 void tpa_api_time_wait_expire(struct tpa_worker *worker);
 void tpa_api_time_wait_destroy(struct tpa_worker *worker, struct tpa_api_time_wait *time_wait);
+
+/*
+ * Socks that their programs have closed, and that have something left to send or to wait for. They
+ * are bounded in number (instance->orphans_max), and while copied data has nearly used up its
+ * budget those whose peers keep the window closed go (RFC 6429): nobody else would end them. The
+ * oldest go first, by a reset.
+ */
+void tpa_api_orphan_add(struct tpa_api_sock *sock);
+void tpa_api_orphan_forget(struct tpa_api_sock *sock);
+void tpa_api_orphans_reap(struct tpa_worker *worker);
 
 /* What TCP has to say about its connections since the last call: events, accept queue, ends. */
 void tpa_api_signals_process(struct tpa_worker *worker);

@@ -117,6 +117,7 @@ static int worker_init(struct tpa_worker *worker, uint64_t now)
     worker->listeners_generation = atomic_load(&instance->listeners.generation);
     tpa_base_list_init(&worker->accept_queue);
     tpa_base_list_init(&worker->embryos);
+    tpa_base_list_init(&worker->orphans);
     tpa_base_list_init(&worker->time_waits);
     tpa_event_queue_init(&worker->events);
     tpa_base_random_seed(&worker->random, instance->seed + worker->index);
@@ -269,6 +270,7 @@ void tpa_api_worker_step(struct tpa_worker *worker, uint64_t now)
     tpa_tcp_expire(&worker->tcp, now);
     tpa_api_time_wait_expire(worker);
     tpa_api_pending_purge(worker);
+    tpa_api_orphans_reap(worker);
     tpa_api_transmit(worker);
     /* Not before: a connection that enters TIME-WAIT has an acknowledgement to send first. */
     tpa_api_signals_process(worker);

@@ -38,6 +38,8 @@ enum {
     TPA_API_RELEASE_SIZE = 16384,
     /* Records of TIME-WAIT forgotten in one step: some microseconds. */
     TPA_API_TIME_WAIT_BUDGET = 256,
+    /* Orphans that are looked at in one step when memory is short. */
+    TPA_API_ORPHANS_BUDGET = 64,
     /* How often a port's link is looked at, in ns: some drivers find their peer only then. */
     TPA_API_LINK_INTERVAL = 1000 * 1000 * 1000,
 };
@@ -56,6 +58,7 @@ struct tpa_worker {
     struct tpa_event_queue events;
     struct tpa_base_list accept_queue; /* tpa_api_sock.pending.link: established, not accepted */
     struct tpa_base_list embryos;      /* SYN-RECEIVED */
+    struct tpa_base_list orphans;      /* tpa_api_sock.orphan_link: closed, oldest first */
     struct tpa_base_list time_waits;
     struct tpa_mem_slab socks;
     struct tpa_mem_slab time_wait_slab;

@@ -95,6 +95,11 @@ const struct tpa_cfg_option tpa_cfg_option_table[] = {
     TIME("tcp.time_wait", tcp.time_wait, "1m", 0, HOUR, "time in TIME-WAIT"),
     TIME("tcp.fin_wait_2", tcp.fin_wait_2, "1m", SECOND, HOUR,
          "time in FIN-WAIT-2 once the application has closed"),
+    TIME("tcp.orphan_timeout", tcp.orphan_timeout, "1m", SECOND, HOUR,
+         "time a connection that the application has closed waits for a closed window"),
+    INTEGER("tcp.orphans", tcp.orphans, "8192", 1, TPA_CFG_SOCKS_MAX,
+            "connections of a worker that the application has closed and that go on; beyond, the "
+            "oldest is reset"),
     TIME("tcp.keepalive", tcp.keepalive, "2m", 0, 720 * HOUR,
          "idle time before a keepalive probe; 0: none"),
     TIME("tcp.keepalive_interval", tcp.keepalive_interval, "75s", MILLISECOND, HOUR,
@@ -139,8 +144,7 @@ const struct tpa_cfg_option tpa_cfg_option_table[] = {
     OPTION("tcp.local_port_range", TPA_CFG_PORT_RANGE, tcp.local_port_range, "41000 64000",
            "ports for connections without a given one", START),
     BOOLEAN("tcp.measure_latency", tcp.measure_latency, "0", "1: measure time in the stack"),
-    OPTION("tcp.congestion", TPA_CFG_STRING, tcp.congestion, "cubic", "congestion control",
-           START),
+    OPTION("tcp.congestion", TPA_CFG_STRING, tcp.congestion, "cubic", "congestion control", START),
 
     SIZE("mem.rcv_budget", mem.rcv_budget, "auto", MB, 64 * GB,
          "memory that received data of a worker may pin", START, WORD("auto", TPA_CFG_BUDGET_AUTO)),

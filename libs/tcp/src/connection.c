@@ -156,6 +156,7 @@ void tpa_tcp_establish(struct tpa_tcp_worker *worker, struct tpa_tcp_connection 
     tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_ESTABLISHED);
     if (connection->flags & TPA_TCP_FIN_QUEUED) {
         tpa_tcp_set_state(connection, TPA_TCP_FIN_WAIT_1, now);
+        tpa_tcp_start_orphan_timer(worker, connection, now);
         tpa_tcp_schedule(worker, connection);
     }
 }
@@ -210,10 +211,24 @@ void tpa_tcp_terminate(struct tpa_tcp_worker *worker, struct tpa_tcp_connection 
     tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_CLOSED);
 }
 
+/* SND.NXT, unless it lies beyond the peer's window, after a probe or a shrunk window: there the
+ * peer would ignore a reset. */
+static uint32_t reset_sequence(const struct tpa_tcp_connection *connection)
+{
+    const struct tpa_tcp_flight *flight = &connection->flight;
+
+    return tpa_tcp_is_synchronized(connection)
+               ? tpa_base_seq_min(flight->nxt, flight->una + connection->snd_wnd)
+               : flight->nxt;
+}
+
 void tpa_tcp_terminate_with_reset(struct tpa_tcp_worker *worker,
                                   struct tpa_tcp_connection *connection, int error, uint64_t now)
 {
+    uint32_t sequence = reset_sequence(connection);
+
     to_closed(worker, connection, error, now);
+    tpa_tcp_flight_init(&connection->flight, sequence);
     tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_RESET);
 }
 
@@ -251,8 +266,7 @@ static void close_synchronized(struct tpa_tcp_worker *worker, struct tpa_tcp_con
         return;
     }
     queue_fin(worker, connection, now);
-    if (connection->state == TPA_TCP_FIN_WAIT_2)
-        tpa_tcp_start_state_timer(worker, connection, worker->config->fin_wait_2, now);
+    tpa_tcp_start_orphan_timer(worker, connection, now);
 }
 
 void tpa_tcp_close(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,

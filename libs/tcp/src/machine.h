@@ -358,6 +358,9 @@ void tpa_tcp_start_state_timer(struct tpa_tcp_worker *worker, struct tpa_tcp_con
                                uint64_t delay, uint64_t now);
 void tpa_tcp_start_keepalive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              uint64_t now);
+/* The owner has closed the connection: how long it may go on (RFC 6429). */
+void tpa_tcp_start_orphan_timer(struct tpa_tcp_worker *worker,
+                                struct tpa_tcp_connection *connection, uint64_t now);
 void tpa_tcp_stop_timers(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection);
 
 #endif

@@ -97,6 +97,12 @@ void tpa_tcp_unreachable(struct tpa_tcp_worker *worker, struct tpa_tcp_connectio
         connection->flags |= TPA_TCP_UNREACHABLE;
 }
 
+bool tpa_tcp_is_persisting(const struct tpa_tcp_connection *connection)
+{
+    return connection->snd_wnd == 0 && tpa_tcp_may_transmit(connection) &&
+           (tpa_tcp_outstanding(connection) != 0 || tpa_tcp_unsent(connection) != 0);
+}
+
 int tpa_tcp_connection_error(const struct tpa_tcp_connection *connection)
 {
     return tpa_tcp_error(connection);

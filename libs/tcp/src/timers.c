@@ -238,17 +238,40 @@ static void keepalive_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_conn
     tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_KEEPALIVE);
 }
 
-static bool is_orphan_in_fin_wait_2(const struct tpa_tcp_connection *connection)
+void tpa_tcp_start_orphan_timer(struct tpa_tcp_worker *worker,
+                                struct tpa_tcp_connection *connection, uint64_t now)
 {
-    return connection->state == TPA_TCP_FIN_WAIT_2 && (connection->flags & TPA_TCP_ORPHAN) != 0;
+    uint64_t limit = connection->state == TPA_TCP_FIN_WAIT_2 ? worker->config->fin_wait_2
+                                                             : worker->config->orphan_timeout;
+
+    tpa_tcp_start_state_timer(worker, connection, limit, now);
+}
+
+/* RFC 6429: a peer that answers probes could keep what waits for ever, and there is nobody left to
+ * give it up. A window that is open is R2's concern. */
+static void orphan_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                           uint64_t now)
+{
+    uint64_t elapsed = tpa_tcp_coarse_elapsed(connection->progress, now);
+    uint64_t limit = worker->config->orphan_timeout;
+
+    if (connection->state == TPA_TCP_FIN_WAIT_2)
+        tpa_tcp_terminate(worker, connection, TPA_OK, now);
+    else if (connection->snd_wnd == 0 && elapsed >= limit)
+        tpa_tcp_terminate_with_reset(worker, connection, TPA_ETIMEDOUT, now);
+    else
+        tpa_tcp_start_state_timer(worker, connection, elapsed < limit ? limit - elapsed : limit,
+                                  now);
 }
 
 static void state_timer_expired(struct tpa_tcp_worker *worker,
                                 struct tpa_tcp_connection *connection, uint64_t now)
 {
     connection->state_deadline = 0;
-    if (connection->state == TPA_TCP_TIME_WAIT || is_orphan_in_fin_wait_2(connection))
+    if (connection->state == TPA_TCP_TIME_WAIT)
         tpa_tcp_terminate(worker, connection, TPA_OK, now);
+    else if (connection->flags & TPA_TCP_ORPHAN)
+        orphan_timeout(worker, connection, now);
     else
         keepalive_timeout(worker, connection, now);
 }

@@ -30,6 +30,7 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .tso_length_max = TSO_LENGTH_MAX,
         .time_wait = TPA_BASE_MINUTE,
         .fin_wait_2 = TPA_BASE_MINUTE,
+        .orphan_timeout = TPA_BASE_MINUTE,
         .keepalive_interval = 75 * TPA_BASE_SECOND,
         .delayed_ack = TPA_BASE_MILLISECOND,
         .max_ack_delay = 50 * TPA_BASE_MILLISECOND,
@@ -65,6 +66,7 @@ static bool times_are_valid(const struct tpa_tcp_config *config)
            config->delayed_ack < 500 * TPA_BASE_MILLISECOND && config->rto_min > 0 &&
            config->rto_min <= config->rto_max && config->rto_max <= TPA_BASE_HOUR &&
            config->time_wait <= TPA_BASE_HOUR && config->fin_wait_2 <= TPA_BASE_HOUR &&
+           config->orphan_timeout > 0 && config->orphan_timeout <= TPA_BASE_HOUR &&
            config->keepalive <= TPA_TCP_KEEPALIVE_MAX &&
            config->keepalive_interval <= TPA_TCP_COARSE_DELAY_MAX &&
            config->user_timeout <= TPA_TCP_COARSE_DELAY_MAX;

@@ -128,6 +128,46 @@ WIRE_TEST(probe, closed_connection_goes_on)
     EXPECT(.flags = TPA_TCP_FIN, .seq = 0, .length = 100);
 }
 
+/* Attack 32. RFC 6429: what its owner has closed nobody else would end. */
+WIRE_TEST(probe, closed_connection_is_given_up_in_time)
+{
+    enter_closed_window(wire, 3000);
+    answer_probes(wire, 3000, 0);
+    tpa_tcp_close(&wire->host.worker, &wire->host.connection, wire->now);
+    answer_probes(wire, 58, 0);
+    EXPECT_STATE(TPA_TCP_FIN_WAIT_1);
+    cr_assert(tpa_tcp_is_persisting(&wire->host.connection));
+    answer_probes(wire, 3, 0);
+    EXPECT_STATE(TPA_TCP_CLOSED);
+    cr_assert_eq(wire->host.worker.counters.resets_out, 1);
+    cr_assert_eq(tpa_tcp_connection_error(&wire->host.connection), TPA_ETIMEDOUT);
+    cr_assert_not(tpa_tcp_is_persisting(&wire->host.connection));
+}
+
+/* A reset stands where the peer believes it: at its window's edge, not behind the probe. */
+WIRE_TEST(probe, is_not_counted_by_a_reset)
+{
+    enter_closed_window(wire, 3000);
+    wire_wait(wire, 101 * MS);
+    EXPECT(.seq = 0, .length = 1);
+    tpa_tcp_abort(&wire->host.worker, &wire->host.connection, wire->now);
+    wire_send(wire);
+    EXPECT(.flags = TPA_TCP_RST, .seq = 0);
+}
+
+/* One whose peer takes something now and then goes on. */
+WIRE_TEST(probe, closed_connection_lives_by_progress)
+{
+    enter_closed_window(wire, 3000);
+    tpa_tcp_close(&wire->host.worker, &wire->host.connection, wire->now);
+    for (int64_t taken = 1; taken <= 5; taken++) {
+        answer_probes(wire, 50, taken);
+        EXPECT_STATE(TPA_TCP_FIN_WAIT_1);
+    }
+    answer_probes(wire, 130, 5);
+    EXPECT_STATE(TPA_TCP_CLOSED);
+}
+
 static void shrink(struct wire *wire, uint32_t window)
 {
     wire_enter(wire, TPA_TCP_ESTABLISHED);

@@ -77,6 +77,7 @@ struct tpa_api_instance_config {
     uint32_t syn_backlog;    /* those among them that are half-open; 0 = 1024 */
     enum tpa_api_syn_cookies syn_cookies; /* (AUTO) */
     bool nagle;             /* new connections delay small segments (RFC 9293, 3.7.4) */
+    uint32_t orphans_max;   /* closed socks of a worker that go on; 0 = 8192 */
     uint32_t time_wait_max; /* remembered connections of a worker; 0 = 262,144 */
     uint16_t local_port_low, local_port_high; /* 0 = 41000, 64000 */
     uint64_t receive_budget,
@@ -130,6 +131,8 @@ struct tpa_api_worker_counters {
     uint64_t handed_off,
         handed_in; /* packets that another worker owned / that others received for this one */
     uint64_t accepted, connected;
+    uint64_t orphans_reset;     /* closed socks that were too many, or in the way */
+    uint64_t orphans;           /* now */
     uint64_t socks, time_waits; /* now */
 };
 uint32_t tpa_api_worker_index(const struct tpa_worker *worker);

@@ -60,6 +60,8 @@ struct tpa_cfg_tcp {
     uint32_t ttl;                /* tcp.ttl: TTL or hop limit of what is sent */
     uint64_t time_wait;          /* tcp.time_wait */
     uint64_t fin_wait_2;         /* tcp.fin_wait_2: patience with a peer that sends no FIN */
+    uint64_t orphan_timeout;     /* tcp.orphan_timeout: closed, and the peer's window is, too */
+    uint32_t orphans;            /* tcp.orphans: closed connections of a worker that go on */
     uint64_t keepalive;          /* tcp.keepalive: idle time before the first probe; 0: off */
     uint64_t keepalive_interval; /* tcp.keepalive_interval */
     uint32_t keepalive_probes;   /* tcp.keepalive_probes */

@@ -157,9 +157,10 @@ int tpa_tcp_shutdown(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
 
 /*
  * The owner is done with it. Unread data makes it a reset (RFC 1122 4.2.2.13); else FIN goes out
- * behind the queued data, data that arrives later is answered by a reset, and FIN-WAIT-2 is limited
- * in time. Only CLOSED, TIME_WAIT, PROGRESS and SUSPECT are signalled from here on; one of the
- * first two always comes, unless the owner finishes it before. Further calls do nothing.
+ * behind the queued data, data that arrives later is answered by a reset, and FIN-WAIT-2 and the
+ * wait for a closed window (RFC 6429) are limited in time. Only CLOSED, TIME_WAIT, PROGRESS and
+ * SUSPECT are signalled from here on; one of the first two always comes, unless the owner finishes
+ * it before. Further calls do nothing.
  */
 void tpa_tcp_close(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                    uint64_t now);
@@ -168,6 +169,9 @@ void tpa_tcp_close(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *con
  * CLOSED. Queued data is given up. */
 void tpa_tcp_abort(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                    uint64_t now);
+
+/* What waits to be sent faces a closed window, so that its end is the peer's to decide. */
+bool tpa_tcp_is_persisting(const struct tpa_tcp_connection *connection);
 
 /* Frees all that the connection holds without a word to the peer; completions still come. Required
  * before the memory is reused, in any state; does nothing to zeroed memory or a second time. */

@@ -58,6 +58,7 @@ struct tpa_tcp_config {
     uint32_t tso_length_max;        /* payload of a super-frame, 65,000 at most (65,000) */
     uint64_t time_wait;             /* 2 MSL (60 s) */
     uint64_t fin_wait_2;            /* how long an orphan waits in FIN-WAIT-2 (60 s) */
+    uint64_t orphan_timeout;        /* how long an orphan waits for a closed window (60 s) */
     uint64_t keepalive;             /* idle time before the first probe; 0 = off, MUST-25 (0) */
     uint64_t keepalive_interval;    /* between probes (75 s) */
     uint64_t delayed_ack;           /* longest delay of an ACK; < 500 ms, MUST-40 (1 ms) */
