@@ -108,7 +108,7 @@ static void repaired(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
     worker->counters.loss_probe_repairs++;
     if (connection->recovery != TPA_TCP_RECOVERY_NONE)
         return;
-    window->algorithm->on_loss_event(window, outstanding, now);
+    window->algorithm->on_loss_event(window, tpa_tcp_flight_size(connection, window->cwnd), now);
     window->algorithm->on_exit_recovery(window, outstanding, now);
     tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_LOSS_PROBE_REPAIRED,
                          connection->probe_end, window->cwnd, window->ssthresh, outstanding);

@@ -190,6 +190,17 @@ static inline bool tpa_tcp_fin_acknowledged(const struct tpa_tcp_connection *con
            connection->flight.una == connection->send_queue.end + 1;
 }
 
+/*
+ * What a congestion control reduces from: RFC 5681's FlightSize, without what went out beyond
+ * `window` bytes (RFC 3042). In recovery as much goes out as SACK says has arrived: a loss that is
+ * found then, or right after, would enlarge the window instead of reducing it.
+ */
+static inline uint32_t tpa_tcp_flight_size(const struct tpa_tcp_connection *connection,
+                                           uint32_t window)
+{
+    return TPA_BASE_MIN(tpa_tcp_outstanding(connection), window);
+}
+
 /* The longest segment that may be the last one of the flight: a FIN comes on top of the text. */
 static inline uint32_t tpa_tcp_last_segment_max(const struct tpa_tcp_connection *connection)
 {

@@ -50,7 +50,7 @@ static void enter(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *conn
     connection->loss_flags &= (uint16_t)~TPA_TCP_LOSS_RESCUED;
     tpa_tcp_undo_begin(connection, false);
     worker->counters.fast_retransmits++;
-    window->algorithm->on_loss_event(window, outstanding, now);
+    window->algorithm->on_loss_event(window, tpa_tcp_flight_size(connection, window->cwnd), now);
     begin_prr(connection, delivered);
     tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_RECOVERY_ENTER,
                          connection->recovery_point, window->cwnd, window->ssthresh, outstanding);
@@ -246,8 +246,14 @@ void tpa_tcp_recover_from_timeout(struct tpa_tcp_worker *worker,
                                   struct tpa_tcp_connection *connection, uint64_t now)
 {
     struct tpa_tcp_window *window = &connection->window;
+    /* What was outstanding may have been sent with the window that a reduction, or a time-out, has
+     * left only the threshold of. */
+    uint32_t most = window->ssthresh == TPA_TCP_SSTHRESH_INFINITE
+                        ? window->cwnd
+                        : TPA_BASE_MAX(window->cwnd, window->ssthresh);
 
-    window->algorithm->on_rto(window, tpa_tcp_outstanding(connection), connection->probes > 0, now);
+    window->algorithm->on_rto(window, tpa_tcp_flight_size(connection, most), connection->probes > 0,
+                              now);
     /* The second in a row: what SACK told hasn't helped, and may have used up the ranges. */
     if (tpa_tcp_uses_rack(worker, connection) && connection->probes == 0)
         tpa_tcp_rack_timeout(worker, connection, now);

@@ -272,3 +272,36 @@ WIRE_TEST(rack, loss_in_a_recovery_begins_the_next)
     RECEIVE(.ack = 14 * SEGMENT);
     cr_assert_eq(connection_of(wire)->recovery, TPA_TCP_RECOVERY_NONE);
 }
+
+/* RFC 5681's FlightSize is not what SACK has let out beyond the window: here three windows are
+ * outstanding, most of them SACKed, when the next loss is found. The reduction is one. */
+WIRE_TEST(rack, a_loss_while_much_is_sacked_reduces_the_window)
+{
+    struct tpa_tcp_connection *connection = connection_of(wire);
+    const int64_t hole = 10; /* the second: sent in the recovery of the first */
+    uint32_t cwnd;
+    int64_t sent;
+
+    enter(wire);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(wire_write(wire, 40 * SEGMENT), 40 * SEGMENT);
+    wire_ignore(wire);
+    RECEIVE_SACK(0, 1, 10);
+    wire_ignore(wire);
+    cwnd = connection->window.cwnd;
+    do {
+        wire_wait(wire, ROUND_TRIP / 2);
+        wire_ignore(wire);
+        sent = (connection->flight.nxt - wire_seq(wire, 0)) / SEGMENT;
+        cr_assert_gt(sent, hole + 1);
+        RECEIVE(.sack_count = 2,
+                .sack = {{SEGMENT * (hole + 1), SEGMENT * sent}, {SEGMENT, SEGMENT * hole}});
+        wire_ignore(wire);
+    } while (tpa_tcp_flight_outstanding(&connection->flight) < 3 * cwnd);
+    RECEIVE_SACK(hole, hole + 1, sent);
+    wire_ignore(wire);
+    cr_assert_eq(connection->recovery, TPA_TCP_RECOVERY_FAST);
+    cr_assert_lt(connection->window.cwnd, cwnd);
+    RECEIVE(.ack = (int64_t)(connection->flight.nxt - wire_seq(wire, 0)));
+    wire_ignore(wire);
+}

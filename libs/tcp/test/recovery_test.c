@@ -36,7 +36,8 @@ WIRE_TEST(newreno, third_duplicate_sends_again)
     RECEIVE();
     EXPECT(.seq = 0, .length = 1460, .retransmission = true);
     cr_assert_eq(wire->host.worker.counters.fast_retransmits, 1);
-    cr_assert_eq(window_of(wire)->ssthresh, 12 * 1460 / 2);
+    /* RFC 5681 section 3.2, step 2: without what limited transmit has sent. */
+    cr_assert_eq(window_of(wire)->ssthresh, 10 * 1460 / 2);
 }
 
 /* RFC 6582: one loss, all repaired by one retransmission, and the window is half. */
