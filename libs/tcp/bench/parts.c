@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <tpa/base/random.h>
+#include <tpa/tcp/congestion.h>
 
 #include "flight.h"
 #include "keyed.h"
@@ -202,6 +203,50 @@ void parts_flight_sack(uint32_t holes, uint64_t count)
     }
     tpa_tcp_flight_drop(&flight, &worker);
     check(tpa_tcp_flight_worker_fini(&worker));
+}
+
+/* A flow of 100 segments in flight with a round trip of 10 ms. */
+static void fill_rate(struct tpa_tcp_rate_sample *rate)
+{
+    rate->total_delivered += 2 * MSS;
+    rate->newly_delivered = 2 * MSS;
+    rate->delivered = rate->tx_in_flight = rate->in_flight = 100 * MSS;
+    rate->prior_delivered = rate->total_delivered - TPA_BASE_MIN(rate->total_delivered, 100 * MSS);
+    rate->interval = 10000000;
+    rate->delivery_rate = UINT64_C(10000) * MSS;
+}
+
+void parts_congestion(const char *name, uint64_t count)
+{
+    struct tpa_tcp_congestion_states states;
+    struct tpa_tcp_window window;
+    struct tpa_tcp_rate_sample rate = {.is_selective = true};
+    struct tpa_tcp_ack_sample sample = {
+        .now = UINT64_C(1000000000),
+        .rtt = 10000000,
+        .srtt = 10000000,
+        .acked = 2 * MSS,
+        .delivered = 2 * MSS,
+        .in_flight = 100 * MSS,
+        .rate = &rate,
+        .window_limited = true,
+    };
+
+    check(tpa_tcp_congestion_states_init(&states, &tpa_mem_chunk_source_default));
+    check(tpa_tcp_window_init(&window, tpa_tcp_congestion_find(name), &states, MSS, 10 * MSS,
+                              1u << 30, sample.now));
+    window.algorithm->on_loss_event(&window, 100 * MSS, sample.now);
+    window.algorithm->on_exit_recovery(&window, 50 * MSS, sample.now);
+    for (uint64_t i = 0; i < count; i++) {
+        sample.now += 200000;
+        sample.snd_una += 2 * MSS;
+        sample.snd_nxt = sample.snd_una + 100 * MSS;
+        fill_rate(&rate);
+        window.algorithm->on_ack(&window, &sample);
+    }
+    sink = window.cwnd;
+    tpa_tcp_window_fini(&window, &states);
+    check(tpa_tcp_congestion_states_destroy(&states));
 }
 
 void parts_rtt(uint64_t count)

@@ -37,6 +37,9 @@ void parts_flight(uint32_t outstanding, uint64_t count);
 /* Four SACK blocks, of which one is new, in a flight with so many holes. */
 void parts_flight_sack(uint32_t holes, uint64_t count);
 
+/* An acknowledgement to the congestion control of that name, in congestion avoidance. */
+void parts_congestion(const char *name, uint64_t count);
+
 void parts_rtt(uint64_t count);
 void parts_isn(uint64_t count);
 

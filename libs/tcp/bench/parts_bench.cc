@@ -74,6 +74,15 @@ void FlightSack(benchmark::State &state)
 }
 BENCHMARK(FlightSack)->ArgName("holes")->Arg(4)->Arg(32)->Arg(490);
 
+void Congestion(benchmark::State &state, const char *name)
+{
+    Measure(state, [=](uint64_t count) { parts_congestion(name, count); });
+}
+BENCHMARK_CAPTURE(Congestion, newreno, "newreno");
+BENCHMARK_CAPTURE(Congestion, cubic, "cubic");
+BENCHMARK_CAPTURE(Congestion, dctcp, "dctcp");
+BENCHMARK_CAPTURE(Congestion, bbr, "bbr");
+
 void Rtt(benchmark::State &state)
 {
     Measure(state, parts_rtt);

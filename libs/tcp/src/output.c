@@ -129,6 +129,9 @@ static void restart_after_idle(struct tpa_tcp_burst *burst, struct tpa_tcp_conne
     uint16_t ticks = (uint16_t)(tpa_tcp_coarse(burst->now) - connection->last_sent);
     uint64_t idle = (uint64_t)ticks << TPA_TCP_COARSE_SHIFT;
 
+    /* Waiting for the pacing timer isn't idle. */
+    if (connection->delivery != NULL && connection->delivery->app_limited == 0)
+        return;
     if (idle > burst->worker->config->rto_min && idle > tpa_tcp_rto(burst->worker, connection))
         connection->window.algorithm->on_idle(&connection->window, idle, burst->now);
 }

@@ -117,8 +117,10 @@ static void advance_period(struct tpa_tcp_validation *validation,
 {
     uint64_t period = TPA_BASE_MAX(TPA_TCP_VALIDATION_PERIOD, 3 * sample->srtt);
 
-    if (validation->period_start == 0)
+    if (validation->period_start == 0) {
         validation->period_start = sample->now;
+        validation->round_end = sample->snd_una; /* the next one is whole */
+    }
     if (sample->now - validation->period_start < period)
         return;
     validation->highest_last = validation->highest;
@@ -161,6 +163,6 @@ uint32_t tpa_tcp_validation_used(struct tpa_tcp_validation *validation, uint32_t
 
     if (validation->doubtful_from != 0)
         used = TPA_BASE_MAX(used, pipe_ack(validation));
-    *validation = (struct tpa_tcp_validation){.round_end = validation->round_end};
+    *validation = (struct tpa_tcp_validation){0};
     return used;
 }

@@ -109,6 +109,8 @@ void tpa_tcp_stop_timers(struct tpa_tcp_worker *worker, struct tpa_tcp_connectio
     connection->loss_deadline = 0;
     connection->ack_deadline = 0;
     connection->state_deadline = 0;
+    if (connection->delivery != NULL)
+        connection->delivery->is_waiting = false;
     tpa_timer_cancel(worker->wheel, &connection->timer);
 }
 

@@ -15,6 +15,64 @@ static struct tpa_tcp_window *newreno_start(struct control *control)
     return &control->window;
 }
 
+/* So many acknowledgements of `bytes` a round trip apart, of an application that doesn't fill the
+ * window. */
+static void use_little(struct control *control, uint32_t bytes, unsigned int rounds)
+{
+    for (unsigned int i = 0; i < rounds; i++) {
+        struct tpa_tcp_ack_sample sample;
+
+        control->snd_nxt = control->snd_una + bytes;
+        sample = control_sample(control, bytes);
+        sample.window_limited = false;
+        sample.snd_nxt = sample.snd_una + bytes;
+        control->window.algorithm->on_ack(&control->window, &sample);
+        control->now += control->rtt;
+    }
+}
+
+/* RFC 7661 section 4.4.1: by what was acknowledged in a round, where that is more than what happens
+ * to be in flight; cwnd, which wasn't tried, doesn't count. */
+Test(newreno, a_window_that_is_not_validated_is_reduced_by_its_use)
+{
+    struct control control;
+    struct tpa_tcp_window *window = newreno_start(&control);
+
+    window->cwnd = 100 * MSS;
+    use_little(&control, 20 * MSS, 30);
+    window->algorithm->on_loss_event(window, 2 * MSS, control.now);
+    cr_assert_eq(window->ssthresh, 10 * MSS);
+
+    window->cwnd = 100 * MSS;
+    use_little(&control, 20 * MSS, 30);
+    window->algorithm->on_loss_event(window, 60 * MSS, control.now);
+    cr_assert_eq(window->ssthresh, 30 * MSS);
+
+    window->cwnd = 100 * MSS;
+    use_little(&control, 60 * MSS, 30);
+    window->algorithm->on_loss_event(window, 2 * MSS, control.now);
+    cr_assert_eq(window->ssthresh, 2 * MSS, "half of it is used: RFC 5681's FlightSize");
+    control_stop(&control);
+}
+
+/* Section 4.4.3: five minutes, and ssthresh remembers. */
+Test(newreno, a_window_that_is_not_validated_is_halved_after_five_minutes)
+{
+    struct control control;
+    struct tpa_tcp_window *window = newreno_start(&control);
+
+    window->cwnd = 100 * MSS;
+    window->ssthresh = 10 * MSS;
+    use_little(&control, 20 * MSS, 2990);
+    cr_assert_eq(window->cwnd, 100 * MSS);
+    use_little(&control, 20 * MSS, 40);
+    cr_assert_eq(window->cwnd, 50 * MSS);
+    cr_assert_eq(window->ssthresh, 75 * MSS);
+    use_little(&control, 1 * MSS, 60000);
+    cr_assert_eq(window->cwnd, INITIAL);
+    control_stop(&control);
+}
+
 Test(newreno, begins_with_the_initial_window)
 {
     struct control control;
