@@ -52,9 +52,10 @@ static void print_more(const struct tpa_api_export_sock *sock)
            "retransmissions %u\n",
            sock->cwnd, sock->ssthresh, sock->mss, sock->srtt, sock->rttvar, sock->rto,
            sock->retransmissions);
-    printf("    timestamps %s  sack %s  open for %.1f s%s%s\n",
+    printf("    timestamps %s  sack %s  ecn %s  open for %.1f s%s%s\n",
            (sock->flags & TPA_API_EXPORT_SOCK_TIMESTAMPS) != 0 ? "on" : "off",
            (sock->flags & TPA_API_EXPORT_SOCK_SACK) != 0 ? "on" : "off",
+           (sock->flags & TPA_API_EXPORT_SOCK_ECN) != 0 ? "on" : "off",
            sock->opened == 0 ? 0.0 : (double)tool_age(sock->opened) / 1e9,
            sock->error != 0 ? "  error: " : "",
            sock->error != 0 ? tpa_base_error_text(sock->error) : "");
@@ -102,6 +103,7 @@ static void json_connection(const struct tpa_api_export_sock *sock)
     json_number("retransmissions", sock->retransmissions);
     json_bool("timestamps", (sock->flags & TPA_API_EXPORT_SOCK_TIMESTAMPS) != 0);
     json_bool("sack", (sock->flags & TPA_API_EXPORT_SOCK_SACK) != 0);
+    json_bool("ecn", (sock->flags & TPA_API_EXPORT_SOCK_ECN) != 0);
     json_bool("given_up", (sock->flags & TPA_API_EXPORT_SOCK_GIVEN_UP) != 0);
     json_bool("accepted", sock->kind != TPA_API_EXPORT_EMBRYO);
     if (sock->error != 0)

@@ -175,6 +175,7 @@ void tpa_api_configure_tcp(const struct tpa_cfg_options *options, struct tpa_tcp
     tcp->timestamps = from->opt_ts != 0;
     tcp->window_scale = from->opt_ws != 0;
     tcp->sack = from->opt_sack != 0;
+    tcp->ecn = (uint8_t)from->ecn;
     tcp->ttl = (uint8_t)from->ttl;
     tcp->time_wait = from->time_wait;
     tcp->fin_wait_2 = from->fin_wait_2;

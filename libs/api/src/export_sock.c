@@ -22,7 +22,8 @@ static void connection_fill(struct tpa_api_export_sock *record, const struct tpa
     record->flags =
         (uint8_t)(((sock->flags & TPA_API_SOCK_CLOSED) != 0 ? TPA_API_EXPORT_SOCK_GIVEN_UP : 0) |
                   (info.timestamps ? TPA_API_EXPORT_SOCK_TIMESTAMPS : 0) |
-                  (info.sack ? TPA_API_EXPORT_SOCK_SACK : 0));
+                  (info.sack ? TPA_API_EXPORT_SOCK_SACK : 0) |
+                  (info.ecn ? TPA_API_EXPORT_SOCK_ECN : 0));
     record->error = tpa_tcp_connection_error(&sock->tcp);
     record->snd_una = info.snd_una;
     record->snd_nxt = info.snd_nxt;

@@ -90,6 +90,8 @@ const struct tpa_cfg_option tpa_cfg_option_table[] = {
     BOOLEAN("tcp.opt_ts", tcp.opt_ts, "1", "timestamps"),
     BOOLEAN("tcp.opt_ws", tcp.opt_ws, "1", "window scale"),
     BOOLEAN("tcp.opt_sack", tcp.opt_sack, "1", "selective acknowledgements"),
+    INTEGER("tcp.ecn", tcp.ecn, "2", 0, 2,
+            "congestion notification; 0: off, 1: ask and answer, 2: answer only"),
     BOOLEAN("tcp.nodelay", tcp.nodelay, "1", "1: send small segments at once (no Nagle)"),
     INTEGER("tcp.ttl", tcp.ttl, "64", 1, 255, "time to live, or hop limit, of what is sent"),
     TIME("tcp.time_wait", tcp.time_wait, "1m", 0, HOUR, "time in TIME-WAIT"),

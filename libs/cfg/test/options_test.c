@@ -61,6 +61,7 @@ Test(options, every_name_of_the_contract_has_the_contracts_default)
         {"tcp.opt_ts", "1"},
         {"tcp.opt_ws", "1"},
         {"tcp.opt_sack", "1"},
+        {"tcp.ecn", "2"},
         {"tcp.time_wait", "1m"},
         {"tcp.keepalive", "2m"},
         {"tcp.delayed_ack", "1ms"},

@@ -1,6 +1,7 @@
 #include "emit.h"
 
 #include "delivery.h"
+#include "ecn.h"
 #include "recovery.h"
 #include "undo.h"
 
@@ -12,13 +13,14 @@ static uint32_t segments_on_wire(const struct rte_mbuf *packet, uint32_t length)
 }
 
 static void add(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
-                struct rte_mbuf *packet, const struct tpa_tcp_header *header, uint32_t length)
+                struct rte_mbuf *packet, const struct tpa_tcp_header *header, uint32_t length,
+                bool new_data)
 {
     struct tpa_tcp_transmit *transmit = tpa_mem_packet_layer(packet, struct tpa_tcp_transmit);
 
     *transmit = (struct tpa_tcp_transmit){
         .connection = connection,
-        .traffic_class = connection->traffic_class,
+        .traffic_class = connection->traffic_class | tpa_tcp_ecn_codepoint(connection, new_data),
         .ttl = burst->worker->config->ttl,
     };
     burst->packets[burst->count++] = packet;
@@ -37,7 +39,7 @@ static bool add_header_only(struct tpa_tcp_burst *burst, struct tpa_tcp_connecti
     if (packet == NULL)
         return false;
     packet->l4_len = tpa_tcp_header_length(header);
-    add(burst, connection, packet, header, 0);
+    add(burst, connection, packet, header, 0, false);
     return true;
 }
 
@@ -61,7 +63,7 @@ static struct tpa_tcp_header make_header(const struct tpa_tcp_burst *burst,
         .ack = connection->rcv_nxt,
         .source_port = connection->local_port,
         .destination_port = connection->remote_port,
-        .flags = flags | TPA_TCP_ACK,
+        .flags = flags | TPA_TCP_ACK | tpa_tcp_ecn_ack_flags(connection),
         .window = tpa_tcp_offer_window(burst->worker, connection),
     };
 
@@ -75,6 +77,7 @@ static void acknowledgement_sent(struct tpa_tcp_connection *connection)
     connection->rcv_acked = connection->rcv_nxt;
     connection->ack_deadline = 0;
     connection->flags &= ~TPA_TCP_SEND_ACK;
+    tpa_tcp_ecn_ack_sent(connection);
 }
 
 static bool record_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
@@ -118,6 +121,7 @@ bool tpa_tcp_emit_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *co
         .window_scale = connection->rcv_scale,
     };
 
+    header.flags |= tpa_tcp_ecn_syn_flags(burst->worker, connection, again);
     if (connection->flags & TPA_TCP_USES_TIMESTAMPS)
         fill_timestamp(burst, connection, &header);
     if (!add_header_only(burst, connection, &header))
@@ -150,6 +154,22 @@ bool tpa_tcp_emit_ack(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *co
     if (!add_header_only(burst, connection, &header))
         return false;
     acknowledgement_sent(connection);
+    return true;
+}
+
+/* The window field says no more than what was on offer already. */
+bool tpa_tcp_emit_unmarked_ack(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
+{
+    uint32_t marked = tpa_tcp_ecn_marked_apart(connection);
+    struct tpa_tcp_header header = make_header(burst, connection, connection->flight.nxt, 0);
+    uint32_t window = connection->rcv_adv - connection->rcv_nxt + marked;
+
+    header.ack -= marked;
+    header.flags &= (uint8_t)~TPA_TCP_ECE;
+    header.window = (uint16_t)TPA_BASE_MIN(window >> connection->rcv_scale, UINT16_MAX);
+    if (!add_header_only(burst, connection, &header))
+        return false;
+    connection->rcv_acked = header.ack;
     return true;
 }
 
@@ -227,16 +247,21 @@ static uint8_t text_flags(const struct tpa_tcp_connection *connection, uint32_t 
 }
 
 static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
-                        struct rte_mbuf *packet, uint32_t sequence, uint32_t length, bool has_fin)
+                        struct rte_mbuf *packet, uint32_t sequence, uint32_t length, bool has_fin,
+                        bool again)
 {
     uint32_t text = length - has_fin;
+    bool new_data = !again && text != 0 && connection->snd_wnd != 0;
     struct tpa_tcp_header header = make_header(burst, connection, sequence,
                                                text_flags(connection, sequence + length, has_fin));
+
+    if (new_data)
+        header.flags |= tpa_tcp_ecn_take_cwr(connection);
 
     packet->l4_len = tpa_tcp_header_prepend(packet, &header);
     if (text > connection->window.mss)
         mark_super_frame(connection, packet);
-    add(burst, connection, packet, &header, text);
+    add(burst, connection, packet, &header, text, new_data);
     acknowledgement_sent(connection);
     connection->last_sent = (uint16_t)tpa_tcp_coarse(burst->now);
     if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
@@ -269,7 +294,7 @@ uint32_t tpa_tcp_emit_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connection
     count_in_recovery(connection, length);
     if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
         tpa_tcp_delivery_sent(connection, sequence, length, burst->now);
-    finish_text(burst, connection, packet, sequence, length, has_fin);
+    finish_text(burst, connection, packet, sequence, length, has_fin, false);
     return length;
 }
 
@@ -296,6 +321,6 @@ uint32_t tpa_tcp_emit_again(struct tpa_tcp_burst *burst, struct tpa_tcp_connecti
         tpa_tcp_undo_retransmitted(connection, length, burst->now);
     tpa_base_trace_write(connection->trace, burst->now, TPA_BASE_TRACE_RETRANSMIT, sequence, length,
                          connection->retransmissions, 0);
-    finish_text(burst, connection, packet, sequence, length, has_fin);
+    finish_text(burst, connection, packet, sequence, length, has_fin, true);
     return length;
 }

@@ -30,6 +30,9 @@ bool tpa_tcp_emit_syn(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *co
 bool tpa_tcp_emit_ack(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                       uint32_t sequence);
 
+/* An ACK of what stands before tpa_tcp_ecn_marked_apart(), which has to be more than 0. */
+bool tpa_tcp_emit_unmarked_ack(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection);
+
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>, with which a connection ends. */
 bool tpa_tcp_emit_reset(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection);
 

@@ -4,6 +4,7 @@
  */
 #include <tpa/base/error.h>
 
+#include "ecn.h"
 #include "machine.h"
 
 void tpa_tcp_input_drop(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
@@ -235,6 +236,8 @@ static bool check_ack(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *
      * nor keep a dead connection alive. */
     note_sign_of_life(connection, now);
     record_timestamp(connection, segment);
+    if (TPA_BASE_UNLIKELY(connection->ecn != 0))
+        tpa_tcp_ecn_receive(worker, connection, segment);
     return true;
 }
 
@@ -307,6 +310,8 @@ static void input_predicted(struct tpa_tcp_worker *worker, struct tpa_tcp_connec
     note_sign_of_life(connection, now);
     record_timestamp(connection, segment);
     tpa_tcp_input_ack_predicted(worker, connection, segment, now);
+    if (TPA_BASE_UNLIKELY(connection->ecn != 0))
+        tpa_tcp_ecn_receive(worker, connection, segment);
     if (segment->length != 0) {
         tpa_tcp_input_text_predicted(worker, connection, packet, segment, now);
         return;

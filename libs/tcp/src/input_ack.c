@@ -6,6 +6,7 @@
 #include <tpa/base/error.h>
 
 #include "delivery.h"
+#include "ecn.h"
 #include "machine.h"
 #include "recovery.h"
 
@@ -93,7 +94,7 @@ static void acknowledge(struct tpa_tcp_worker *worker, struct tpa_tcp_connection
 
 static void grow_window(struct tpa_tcp_connection *connection,
                         const struct tpa_tcp_flight_acked *acked, uint32_t in_flight,
-                        bool in_recovery, uint64_t now)
+                        bool in_recovery, uint32_t marked, uint64_t now)
 {
     struct tpa_tcp_window *window = &connection->window;
     struct tpa_tcp_rate_sample rate;
@@ -106,6 +107,7 @@ static void grow_window(struct tpa_tcp_connection *connection,
         .in_flight = in_flight,
         .snd_una = connection->flight.una,
         .snd_nxt = connection->flight.nxt,
+        .marked = marked,
         .window_limited = (connection->flags & TPA_TCP_CWND_LIMITED) != 0,
         .in_recovery = in_recovery,
         .after_timeout = connection->recovery == TPA_TCP_RECOVERY_TIMEOUT,
@@ -239,6 +241,7 @@ static void process(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *co
     uint32_t in_flight = tpa_tcp_outstanding(connection);
     uint32_t old_window = connection->snd_wnd;
     uint32_t not_resent;
+    bool echo = tpa_tcp_ecn_is_echo(connection, segment);
 
     tpa_tcp_prepare_acked(connection, segment, &acked, now);
     if (segment->ack != connection->flight.una)
@@ -252,9 +255,13 @@ static void process(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *co
                     is_duplicate(connection, segment, &acked, old_window), now);
     if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
         count_lost(connection, not_resent);
+    tpa_tcp_ecn_acknowledged(connection);
     if (acked.delivered != 0)
         grow_window(connection, &acked, in_flight,
-                    was_recovering || connection->recovery == TPA_TCP_RECOVERY_FAST, now);
+                    was_recovering || connection->recovery == TPA_TCP_RECOVERY_FAST,
+                    echo ? acked.acked : 0, now);
+    if (TPA_BASE_UNLIKELY(echo))
+        tpa_tcp_ecn_echoed(worker, connection, in_flight, now);
     if (acked.acked != 0)
         restart_timer(worker, connection, now);
     if (has_work(connection))
@@ -289,7 +296,8 @@ static void take_new(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
     acknowledge(worker, connection, segment, &acked, now);
     if (TPA_BASE_UNLIKELY(connection->loss_flags & TPA_TCP_LOSS_PROBE_SENT))
         tpa_tcp_loss_probe_acknowledged(worker, connection, &acked, false, now);
-    grow_window(connection, &acked, in_flight, false, now);
+    tpa_tcp_ecn_acknowledged(connection);
+    grow_window(connection, &acked, in_flight, false, 0, now);
     restart_timer(worker, connection, now);
 }
 

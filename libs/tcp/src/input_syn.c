@@ -3,6 +3,7 @@
  */
 #include <tpa/base/error.h>
 
+#include "ecn.h"
 #include "machine.h"
 
 /* <SEQ=SEG.ACK><CTL=RST>; the connection stays as it is. Until it is established snd_wl2 has no
@@ -121,12 +122,14 @@ bool tpa_tcp_input_repeated_syn(struct tpa_tcp_worker *worker,
                                 const struct tpa_tcp_segment *segment, uint64_t now)
 {
     if (!(segment->flags & TPA_TCP_ACK)) {
+        tpa_tcp_ecn_syn_repeated(connection, segment);
         tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_SYN);
         tpa_tcp_input_drop(worker, connection, segment, TPA_BASE_DROP_TCP_DUPLICATE, now);
         return false;
     }
     if (!tpa_tcp_input_syn_received(worker, connection, segment, now))
         return false;
+    tpa_tcp_ecn_syn_repeated(connection, segment);
     connection->last_received = tpa_tcp_coarse(now);
     tpa_tcp_send_flag(worker, connection, TPA_TCP_SEND_ACK);
     return true;

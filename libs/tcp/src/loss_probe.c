@@ -2,6 +2,7 @@
  * The tail loss probe of RFC 8985 section 7: when nothing was heard for two round trips, one
  * segment is sent so that the peer's answer tells what was lost, and the time-out isn't waited for.
  */
+#include "ecn.h"
 #include "machine.h"
 
 /* TLP_calc_PTO() without a measurement of the round trip. */
@@ -110,6 +111,7 @@ static void repaired(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
         return;
     window->algorithm->on_loss_event(window, tpa_tcp_flight_size(connection, window->cwnd), now);
     window->algorithm->on_exit_recovery(window, outstanding, now);
+    tpa_tcp_ecn_window_reduced(connection);
     tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_LOSS_PROBE_REPAIRED,
                          connection->probe_end, window->cwnd, window->ssthresh, outstanding);
 }

@@ -1,7 +1,8 @@
 /*
  * What the two SYNs agree on: MSS (RFC 9293 3.7.1, RFC 6691), window scale and timestamps (RFC
- * 7323), SACK (RFC 2018).
+ * 7323), SACK (RFC 2018), ECN (RFC 3168).
  */
+#include "ecn.h"
 #include "machine.h"
 
 /* TCP's own header without options. */
@@ -86,5 +87,6 @@ void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_conne
     negotiate_window_scale(connection, syn);
     if (!syn->sack_permitted)
         connection->flags &= ~TPA_TCP_USES_SACK;
+    tpa_tcp_ecn_syn_received(worker, connection, syn);
     negotiate_mss(worker, connection, syn);
 }

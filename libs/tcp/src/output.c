@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "delivery.h"
+#include "ecn.h"
 #include "emit.h"
 #include "recovery.h"
 #include "undo.h"
@@ -285,6 +286,12 @@ static enum outcome send_probe(struct tpa_tcp_burst *burst, struct tpa_tcp_conne
 static enum outcome send_acks(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                               uint16_t turn)
 {
+    if (TPA_BASE_UNLIKELY(tpa_tcp_ecn_marked_apart(connection) != 0)) {
+        if (turn_is_over(burst, turn))
+            return OUTCOME_MORE;
+        if (!tpa_tcp_emit_unmarked_ack(burst, connection))
+            return OUTCOME_STARVED;
+    }
     do {
         if (turn_is_over(burst, turn))
             return OUTCOME_MORE;
@@ -312,7 +319,7 @@ static enum outcome send_keepalive(struct tpa_tcp_burst *burst,
 static bool needs_ack_of_its_own(const struct tpa_tcp_connection *connection)
 {
     return has_flag(connection, TPA_TCP_SEND_ACK) &&
-           (connection->duplicate_acks_owed > 0 ||
+           (connection->duplicate_acks_owed > 0 || tpa_tcp_ecn_marked_apart(connection) != 0 ||
             (has_flag(connection, TPA_TCP_USES_SACK) &&
              tpa_tcp_reassembly_has_blocks(&connection->reassembly)));
 }

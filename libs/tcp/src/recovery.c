@@ -1,7 +1,7 @@
 #include "recovery.h"
 
 #include "delivery.h"
-
+#include "ecn.h"
 #include "rack.h"
 #include "undo.h"
 
@@ -51,6 +51,7 @@ static void enter(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *conn
     tpa_tcp_undo_begin(connection, false);
     worker->counters.fast_retransmits++;
     window->algorithm->on_loss_event(window, tpa_tcp_flight_size(connection, window->cwnd), now);
+    tpa_tcp_ecn_window_reduced(connection);
     begin_prr(connection, delivered);
     tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_RECOVERY_ENTER,
                          connection->recovery_point, window->cwnd, window->ssthresh, outstanding);
@@ -109,6 +110,7 @@ static void undo(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *conne
     }
     tpa_tcp_rtt_progress(&connection->rtt);
     window->algorithm->on_spurious(window, now);
+    tpa_tcp_ecn_window_restored(connection);
     tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_RECOVERY_UNDO, window->cwnd,
                          window->ssthresh, tpa_tcp_outstanding(connection), 0);
     tpa_tcp_schedule(worker, connection);
@@ -254,6 +256,7 @@ void tpa_tcp_recover_from_timeout(struct tpa_tcp_worker *worker,
 
     window->algorithm->on_rto(window, tpa_tcp_flight_size(connection, most), connection->probes > 0,
                               now);
+    tpa_tcp_ecn_window_reduced(connection);
     /* The second in a row: what SACK told hasn't helped, and may have used up the ranges. */
     if (tpa_tcp_uses_rack(worker, connection) && connection->probes == 0)
         tpa_tcp_rack_timeout(worker, connection, now);

@@ -29,7 +29,7 @@ void tpa_tcp_reno_avoid(struct tpa_tcp_window *window, uint32_t acked)
 
 void tpa_tcp_reno_on_ack(struct tpa_tcp_window *window, const struct tpa_tcp_ack_sample *sample)
 {
-    if (sample->in_recovery || !sample->window_limited || sample->acked == 0)
+    if (sample->in_recovery || sample->marked != 0 || !sample->window_limited || sample->acked == 0)
         return;
     if (window->cwnd < window->ssthresh)
         tpa_tcp_reno_grow(window,

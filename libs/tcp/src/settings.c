@@ -4,6 +4,7 @@
 #include <tpa/base/error.h>
 
 #include "delivery.h"
+#include "ecn.h"
 
 void tpa_tcp_set_nodelay(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                          bool on)
@@ -155,5 +156,6 @@ void tpa_tcp_connection_info(const struct tpa_tcp_worker *worker,
         .receive_window_scale = connection->rcv_scale,
         .timestamps = (connection->flags & TPA_TCP_USES_TIMESTAMPS) != 0,
         .sack = (connection->flags & TPA_TCP_USES_SACK) != 0,
+        .ecn = (connection->ecn & TPA_TCP_ECN_CAPABLE) != 0,
     };
 }

@@ -22,6 +22,7 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .window_scale = true,
         .sack = true,
         .rack = true,
+        .ecn = TPA_TCP_ECN_ANSWER,
         .ttl = 64,
         .retries = 7,
         .syn_retries = 7,
@@ -57,7 +58,7 @@ static bool sizes_are_valid(const struct tpa_tcp_config *config)
            config->tso_length_max > 0 && config->tso_length_max <= TSO_LENGTH_MAX &&
            config->mss_min >= MSS_MIN &&
            (config->user_mss == 0 || config->user_mss >= config->mss_min) &&
-           config->cwnd_initial > 0 && config->cwnd_max > 0;
+           config->cwnd_initial > 0 && config->cwnd_max > 0 && config->ecn <= TPA_TCP_ECN_LAST;
 }
 
 static bool times_are_valid(const struct tpa_tcp_config *config)

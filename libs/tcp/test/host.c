@@ -111,9 +111,15 @@ void host_accept(struct host *host, uint32_t iss, const struct tpa_tcp_segment *
 
 bool host_input(struct host *host, struct rte_mbuf *packet, uint64_t now)
 {
+    return host_input_marked(host, packet, 0, now);
+}
+
+bool host_input_marked(struct host *host, struct rte_mbuf *packet, uint8_t traffic_class,
+                       uint64_t now)
+{
     struct tpa_tcp_segment segment;
 
-    if (tpa_tcp_segment_parse(packet, 0, &segment) != 0) {
+    if (tpa_tcp_segment_parse(packet, traffic_class, &segment) != 0) {
         tpa_mem_packet_free(packet);
         return false;
     }

@@ -49,6 +49,9 @@ void host_accept(struct host *host, uint32_t iss, const struct tpa_tcp_segment *
 
 /* A segment that came; takes the packet. False: it is malformed. */
 bool host_input(struct host *host, struct rte_mbuf *packet, uint64_t now);
+/* The same with the traffic class of its IP header. */
+bool host_input_marked(struct host *host, struct rte_mbuf *packet, uint8_t traffic_class,
+                       uint64_t now);
 
 /* Timers, output, signals and completions. Returns packets, at most `max`, which are the caller's.
  */

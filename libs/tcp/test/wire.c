@@ -170,12 +170,12 @@ void wire_receive_anyway(struct wire *wire, struct wire_segment segment)
     if (wire->host.connection.window.algorithm == NULL) {
         struct tpa_tcp_segment syn;
 
-        cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &syn), 0);
+        cr_assert_eq(tpa_tcp_segment_parse(packet, segment.ecn, &syn), 0);
         host_accept(&wire->host, wire->iss, &syn, wire->now);
         tpa_mem_packet_free(packet);
     } else {
-        cr_assert(host_input(&wire->host, packet, wire->now), "%s:%d: malformed", segment.file,
-                  segment.line);
+        cr_assert(host_input_marked(&wire->host, packet, segment.ecn, wire->now),
+                  "%s:%d: malformed", segment.file, segment.line);
     }
     take_turn(wire);
 }
@@ -260,6 +260,7 @@ static void compare(struct wire *wire, const struct wire_segment *expected, stru
     bool retransmission =
         tpa_mem_packet_private(packet)->note == TPA_MEM_PACKET_NOTE_RETRANSMISSION;
     bool super_frame = (packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+    uint8_t ecn = tpa_mem_packet_layer(packet, struct tpa_tcp_transmit)->traffic_class & 3;
 
     cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &segment), 0);
     describe(wire, &segment, text, sizeof(text));
@@ -270,6 +271,8 @@ static void compare(struct wire *wire, const struct wire_segment *expected, stru
         "%s:%d: not what was expected: %s%s%s", expected->file, expected->line, text,
         retransmission ? " retransmission" : "", super_frame ? " super-frame" : "");
     cr_assert_eq(packet->l4_len, segment.header_length);
+    cr_assert_eq(ecn, expected->ecn, "%s:%d: codepoint %u: %s", expected->file, expected->line, ecn,
+                 text);
     cr_assert_eq(tpa_mem_packet_layer(packet, struct tpa_tcp_transmit)->connection,
                  expected->stray ? NULL : &wire->host.connection);
     if (segment.length > 0)

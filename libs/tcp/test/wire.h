@@ -64,6 +64,7 @@ struct wire_segment {
     bool retransmission; /* expected: is noted as one */
     bool super_frame;    /* expected: for the port to segment */
     bool stray;          /* expected: of no connection */
+    uint8_t ecn; /* of the IP header: the codepoint */
     uint16_t urgent;
     uint16_t mss;
     uint32_t timestamp; /* given: TSval; expected: TSecr; 0 = the template's, any */

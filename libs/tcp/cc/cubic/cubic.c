@@ -206,7 +206,7 @@ static void cubic_on_ack(struct tpa_tcp_window *window, const struct tpa_tcp_ack
     if (!sample->window_limited)
         stop_the_clock(cubic, sample->now);
     cubic->updated = sample->now;
-    if (sample->in_recovery)
+    if (sample->in_recovery || sample->marked != 0)
         return;
     if (window->cwnd < window->ssthresh)
         slow_start(window, sample);

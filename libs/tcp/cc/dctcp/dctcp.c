@@ -94,6 +94,7 @@ static void dctcp_on_rto(struct tpa_tcp_window *window, uint32_t in_flight, bool
 const struct tpa_tcp_congestion tpa_tcp_congestion_dctcp = {
     .name = "dctcp",
     .state_size = sizeof(struct dctcp),
+    .counts_marks = true,
     .init = dctcp_init,
     .on_ack = dctcp_on_ack,
     .on_loss_event = dctcp_on_loss_event,

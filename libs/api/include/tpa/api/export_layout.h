@@ -93,6 +93,7 @@ enum tpa_api_export_sock_flag {
     TPA_API_EXPORT_SOCK_SACK = 1 << 2,
     TPA_API_EXPORT_SOCK_ANY_ADDRESS = 1 << 3, /* a listener of all addresses */
     TPA_API_EXPORT_SOCK_SCALING = 1 << 4,     /* a listener of all workers */
+    TPA_API_EXPORT_SOCK_ECN = 1 << 5,
 };
 
 struct tpa_api_export_sock {

@@ -44,6 +44,7 @@ TPA_BASE_DECLARATIONS_BEGIN
     X(FAST_RETRANSMIT, BASIC, "fast_retransmit", "snd_una %q after %u duplicates, in flight %u") \
     X(RECOVERY_ENTER, BASIC, "recovery_enter", "until %q, cwnd %u, ssthresh %u, in flight %u") \
     X(RECOVERY_EXIT, BASIC, "recovery_exit", "snd_una %q, cwnd %u, ssthresh %u") \
+    X(CONGESTION_MARK, BASIC, "congestion_mark", "until %q: cwnd %u, ssthresh %u, in flight %u") \
     X(RECOVERY_UNDO, BASIC, "recovery_undo", "spurious: cwnd %u, ssthresh %u, in flight %u") \
     X(RACK_LOSS, BASIC, "rack_loss", "%u bytes overtaken, %u of them sent again, snd_una %q, more in %t") \
     X(LOSS_PROBE, BASIC, "loss_probe", "up to %q, retransmission %u, in flight %u, cwnd %u") \

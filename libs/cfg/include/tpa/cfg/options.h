@@ -56,6 +56,7 @@ struct tpa_cfg_tcp {
     uint32_t opt_ts;             /* tcp.opt_ts: timestamps (RFC 7323) */
     uint32_t opt_ws;             /* tcp.opt_ws: window scale (RFC 7323) */
     uint32_t opt_sack;           /* tcp.opt_sack (RFC 2018) */
+    uint32_t ecn;                /* tcp.ecn (RFC 3168): 0: off, 1: ask and answer, 2: answer */
     uint32_t nodelay;            /* tcp.nodelay: 1: without Nagle's algorithm */
     uint32_t ttl;                /* tcp.ttl: TTL or hop limit of what is sent */
     uint64_t time_wait;          /* tcp.time_wait */

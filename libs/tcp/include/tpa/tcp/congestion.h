@@ -87,7 +87,8 @@ struct tpa_tcp_ack_sample {
     uint32_t in_flight;  /* bytes in flight before this acknowledgement */
     uint32_t snd_una;    /* sequence numbers, after it: for rounds, which end when what was sent */
     uint32_t snd_nxt;    /*   at their beginning is acknowledged */
-    uint32_t marked;     /* bytes of `acked` that the peer saw marked by congestion (ECN) */
+    uint32_t marked;     /* bytes of `acked` that came with the echo of a mark (ECN):
+                            cwnd is not to grow (RFC 3168 section 6.1.2) */
     bool window_limited; /* the flight filled cwnd: growth is deserved */
     bool in_recovery;    /* fast recovery goes on: cwnd is not to grow */
     bool after_timeout;  /* acknowledges data that was sent before the last time-out (RFC 3465: L=1)
@@ -100,6 +101,8 @@ struct tpa_tcp_congestion {
     uint32_t state_size; /* bytes of private state, zeroed before init; at most
                             TPA_TCP_CONGESTION_STATE_SIZE */
     bool rate_samples;   /* asks for struct tpa_tcp_rate_sample */
+    bool counts_marks;   /* reduces by how much was marked (RFC 8257): asks for ECN unless that is
+                            off, the peer is taken to do the same, and sample->marked is exact */
 
     /* A new connection, once more when its handshake is done (mss and cwnd are known then), or a
      * living one that switches to this algorithm: cwnd and ssthresh hold. */

@@ -234,7 +234,7 @@ struct tpa_tcp_connection_info {
     uint32_t receive_queued;  /* in order, not taken */
     uint32_t retransmissions; /* segments sent again so far */
     uint8_t send_window_scale, receive_window_scale;
-    bool timestamps, sack;
+    bool timestamps, sack, ecn;
 };
 
 void tpa_tcp_connection_info(const struct tpa_tcp_worker *worker,

@@ -85,6 +85,12 @@ struct tpa_tcp_connection {
     uint8_t reordering_steps;   /* 366: RACK.reo_wnd_mult less 1 */
     uint8_t reordering_persist; /* 367: RACK.reo_wnd_persist: recoveries until they are forgotten */
     struct tpa_tcp_delivery *delivery; /* 368: rate samples and pacing; NULL = not asked for */
+
+    /* Explicit congestion notification. */
+    uint32_t ecn_end;    /* 376: snd_nxt at the last reduction: no mark counts until behind it */
+    uint32_t ecn_marked; /* 380: bytes received with marks since the last ACK, where all count */
+    uint16_t ecn;        /* 384: enum tpa_tcp_ecn_flag */
+    uint8_t reserved[6]; /* 386 */
 };
 
 #define TPA_TCP_CONNECTION_AT(field, offset)                                       \
@@ -99,6 +105,7 @@ TPA_TCP_CONNECTION_AT(timer, 272);
 TPA_TCP_CONNECTION_AT(trace, 312);
 TPA_TCP_CONNECTION_AT(loss_deadline, 344);
 TPA_TCP_CONNECTION_AT(delivery, 368);
-TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 376, "one per connection");
+TPA_TCP_CONNECTION_AT(ecn_end, 376);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 392, "one per connection");
 
 #endif

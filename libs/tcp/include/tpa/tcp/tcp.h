@@ -35,6 +35,14 @@ struct tpa_tcp_connection; /* <tpa/tcp/connection.h> */
 struct tpa_tcp_congestion; /* <tpa/tcp/congestion.h> */
 struct tpa_tcp_worker;     /* <tpa/tcp/worker.h> */
 
+/* Explicit congestion notification (RFC 3168). */
+enum tpa_tcp_ecn {
+    TPA_TCP_ECN_OFF,
+    TPA_TCP_ECN_ASK,    /* our SYNs ask for it, and those of others are answered */
+    TPA_TCP_ECN_ANSWER, /* only the latter */
+    TPA_TCP_ECN_LAST = TPA_TCP_ECN_ANSWER,
+};
+
 /*
  * Settings of an instance; constant while connections use them. Times in nanoseconds, sizes in
  * bytes. A zero is taken as it stands: begin with tpa_tcp_config_default(), whose values are given
@@ -50,6 +58,7 @@ struct tpa_tcp_config {
     bool window_scale; /* and window scale (true) */
     bool sack;         /* and RFC 2018's selective acknowledgements (true) */
     bool rack;         /* with SACK, find loss by RACK-TLP (RFC 8985), else by RFC 6675 (true) */
+    uint8_t ecn;       /* enum tpa_tcp_ecn (ANSWER, as current kernels do) */
     uint8_t ttl;       /* TTL or hop limit of what we send, MUST-49 (64) */
     uint8_t retries;   /* R2: retransmissions of data before it is given up, MUST-20 (7) */
     uint8_t syn_retries;            /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
@@ -101,6 +110,8 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config);
     X(dsacks_out, "duplicates reported to the peer") \
     X(duplicate_segments, "segments received that held nothing new") \
     X(out_of_order_segments, "segments received out of order") \
+    X(marked_segments, "data segments received with a mark of congestion (ECN)") \
+    X(mark_reductions, "windows reduced because marks were echoed") \
     X(zero_window_probes, "zero-window probes sent") \
     X(keepalive_probes, "keepalive probes sent") \
     X(challenge_acks, "challenge acknowledgements sent") \
