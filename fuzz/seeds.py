@@ -149,6 +149,7 @@ RECEIVE, PASS, WRITE, READ, SHUT, OPTION, PUT_BACK, ICMP, NOTHING = range(9)
 SYN_SENT, SYN_RECEIVED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT = range(6)
 TIMESTAMPS_ON, SACK_ON, SCALE_ON, ACTIVE, SUPER_FRAMES, SMALL, USER_TIMEOUT = (
     1, 2, 4, 8, 16, 32, 64)
+ECN = 128
 ALL_ON = TIMESTAMPS_ON | SACK_ON | SCALE_ON
 # Kinds of flags, and numbers: their base, and what is added to it.
 F_ACK, F_FIN, F_SYN_ACK, F_SYN, F_RST = 0, 3, 4, 5, 7
@@ -188,6 +189,10 @@ connection("path-mtu", ESTABLISHED, SUPER_FRAMES, WRITE, length(9000), 0, ICMP, 
 connection("small-buffers", ESTABLISHED, ALL_ON | SMALL, *segment(F_ACK, size=3000),
            *segment(F_ACK, size=3000), *segment(F_ACK, size=3000), READ, 9, WRITE, length(20000), 0)
 connection("no-memory", ESTABLISHED, ALL_ON, OPTION, 3, WRITE, length(3000), 0, PASS, 2, 1)
+# Echoed marks (ECE), and marks that arrive: the two low bits of the window's byte.
+connection("ecn", ESTABLISHED, ALL_ON | ECN, WRITE, length(14000), 0, RECEIVE, 128, 0x50, NXT,
+           UNA_1_MSS, 0, 0, 0, *segment(F_ACK, size=100, window=3), PASS, 2, 1,
+           *segment(F_ACK, size=100), READ, 3)
 # A SYN-ACK repeated its window modulo 65,536 after an ACK had offered 2 MB.
 connection("syn-ack-window", SYN_RECEIVED, ALL_ON, *segment(F_ACK, seq=(NXT | PLUS, 256 - 100)),
            PASS, 2, 2)

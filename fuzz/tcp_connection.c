@@ -213,7 +213,7 @@ static void receive_segment(struct tpa_base_cursor *input)
     cr_assert_neq(tpa_tcp_header_prepend(packet, &header), 0);
     cr_assert_eq(tpa_tcp_segment_parse(packet, 0, &segment), 0);
     say("received", &segment);
-    (void)host_input(host, packet, wire.now);
+    (void)host_input_marked(host, packet, window & 3, wire.now);
     if (seen.was_syn_sent && connection->state > TPA_TCP_SYN_SENT) {
         seen.irs = header.seq;
         seen.was_syn_sent = false;
@@ -349,6 +349,8 @@ static void choose_settings(struct tpa_base_cursor *input)
     }
     if (how & 64)
         host->config.user_timeout = 30 * SECONDS;
+    if (how & 128)
+        wire.options |= WIRE_ECN;
     choose_congestion(tpa_base_cursor_u8(input));
 }
 

@@ -30,6 +30,7 @@ enum wire_option {
     WIRE_TIMESTAMPS = 1 << 0,
     WIRE_SACK = 1 << 1,
     WIRE_WINDOW_SCALE = 1 << 2, /* the peer's shift is peer_scale */
+    WIRE_ECN = 1 << 3,          /* both ask for it; else the peer doesn't agree to it */
 };
 
 #define WIRE_PEER_SCALE 2
@@ -48,7 +49,8 @@ struct wire {
     uint32_t peer_timestamp;              /* the peer's next */
     struct rte_mbuf *sent[WIRE_SENT_MAX]; /* came out and was not expected yet */
     unsigned int sent_first, sent_count;
-    bool holding; /* the connection has no turn to send */
+    bool holding;  /* the connection has no turn to send */
+    bool entering; /* wire_enter is at work, for any congestion control */
 };
 
 /* A segment, given or expected. */
@@ -64,7 +66,7 @@ struct wire_segment {
     bool retransmission; /* expected: is noted as one */
     bool super_frame;    /* expected: for the port to segment */
     bool stray;          /* expected: of no connection */
-    uint8_t ecn; /* of the IP header: the codepoint */
+    uint8_t ecn;         /* of the IP header: the codepoint */
     uint16_t urgent;
     uint16_t mss;
     uint32_t timestamp; /* given: TSval; expected: TSecr; 0 = the template's, any */
