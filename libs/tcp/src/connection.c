@@ -65,6 +65,7 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     tpa_tcp_flight_init(&connection->flight, iss);
     tpa_tcp_send_queue_init(&connection->send_queue, iss + 1);
     tpa_tcp_rtt_init(&connection->rtt);
+    tpa_tcp_receive_tuning_init(worker, connection, now);
     worker->connections++;
     return 0;
 }

@@ -33,14 +33,13 @@ static void note_progress(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
  * segment. */
 static void offer_room(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
 {
-    const struct tpa_tcp_config *config = worker->config;
-    uint32_t bytes = tpa_tcp_send_queue_bytes(&connection->send_queue);
+    uint32_t entries = worker->config->send_queue_entries;
+    uint32_t limit = tpa_tcp_send_limit(worker, connection);
 
     if (TPA_BASE_LIKELY(!(connection->flags & TPA_TCP_WANTS_ROOM)))
         return;
-    if (bytes > config->send_buffer - config->send_buffer / 4 ||
-        connection->send_queue.entries >
-            config->send_queue_entries - config->send_queue_entries / 4)
+    if (tpa_tcp_send_queue_bytes(&connection->send_queue) > limit - limit / 4 ||
+        connection->send_queue.entries > entries - entries / 4)
         return;
     connection->flags &= ~TPA_TCP_WANTS_ROOM;
     tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_WRITABLE);

@@ -210,6 +210,18 @@ static inline uint32_t tpa_tcp_last_segment_max(const struct tpa_tcp_connection 
     return connection->window.mss + has_fin;
 }
 
+/* What a connection may have queued for now: twice what may be under way, so that the program has a
+ * round trip's time to write the next. */
+static inline uint32_t tpa_tcp_send_limit(const struct tpa_tcp_worker *worker,
+                                          const struct tpa_tcp_connection *connection)
+{
+    const struct tpa_tcp_config *config = worker->config;
+    uint64_t wanted =
+        TPA_BASE_MAX((uint64_t)connection->window.cwnd * 2, (uint64_t)config->send_buffer_min);
+
+    return (uint32_t)TPA_BASE_MIN(wanted, (uint64_t)config->send_buffer);
+}
+
 /* worker.output */
 static inline void tpa_tcp_schedule(struct tpa_tcp_worker *worker,
                                     struct tpa_tcp_connection *connection)
@@ -275,6 +287,27 @@ void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_conne
 uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
                                const struct tpa_tcp_connection *connection);
 void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection);
+
+/* connection->rcv_round_echo: of no segment yet. */
+#define TPA_TCP_ROUND_ECHO_NONE UINT16_MAX
+
+/* A segment with text came: how long ago was what it echoes sent? */
+static inline void tpa_tcp_receive_tuning_echo(struct tpa_tcp_connection *connection,
+                                               const struct tpa_tcp_segment *segment, uint64_t now)
+{
+    uint32_t age = tpa_tcp_timestamp(connection->ts_offset, now) - segment->timestamp_echo;
+
+    if (segment->has_timestamp && age < connection->rcv_round_echo)
+        connection->rcv_round_echo = (uint16_t)age;
+}
+
+/* receive_tuning.c: how much is offered at most (connection->rcv_limit). */
+/* The peer's first number is known. */
+void tpa_tcp_receive_tuning_init(const struct tpa_tcp_worker *worker,
+                                 struct tpa_tcp_connection *connection, uint64_t now);
+/* The program has read. */
+void tpa_tcp_receive_tune(const struct tpa_tcp_worker *worker,
+                          struct tpa_tcp_connection *connection, uint64_t now);
 
 /* receive_window.c */
 /* Bytes from rcv_nxt that there is room for now. */

@@ -76,7 +76,7 @@ static void negotiate_timestamps(struct tpa_tcp_connection *connection,
 void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              const struct tpa_tcp_segment *syn)
 {
-    connection->rcv_nxt = syn->seq + 1;
+    connection->rcv_nxt = connection->rcv_round_unread = syn->seq + 1;
     connection->rcv_adv = connection->rcv_nxt + tpa_tcp_syn_window(worker, connection);
     connection->rcv_acked = connection->rcv_nxt;
     /* The window of a SYN is never scaled (RFC 7323 section 2.2). */

@@ -85,6 +85,13 @@ struct tpa_tcp_connection {
     uint8_t reordering_steps;   /* 366: RACK.reo_wnd_mult less 1 */
     uint8_t reordering_persist; /* 367: RACK.reo_wnd_persist: recoveries until they are forgotten */
     struct tpa_tcp_delivery *delivery; /* 368: rate samples and pacing; NULL = not asked for */
+
+    /* Auto-tuning of the window on offer. */
+    uint32_t rcv_limit;        /* 376: bytes that may be on offer or unread, for now */
+    uint32_t rcv_round_start;  /* 380: fine: when the round began in which is counted what is read */
+    uint32_t rcv_round_unread; /* 384: the first byte that was not read then */
+    uint16_t rcv_round_echo;   /* 388: ms: how old the youngest echo was that came in it */
+    uint16_t reserved;       /* 390 */
 };
 
 #define TPA_TCP_CONNECTION_AT(field, offset)                                       \
@@ -99,6 +106,7 @@ TPA_TCP_CONNECTION_AT(timer, 272);
 TPA_TCP_CONNECTION_AT(trace, 312);
 TPA_TCP_CONNECTION_AT(loss_deadline, 344);
 TPA_TCP_CONNECTION_AT(delivery, 368);
-TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 376, "one per connection");
+TPA_TCP_CONNECTION_AT(rcv_limit, 376);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 392, "one per connection");
 
 #endif

@@ -68,14 +68,18 @@ struct tpa_tcp_config {
     uint64_t rto_max;               /* (60 s) */
     uint64_t user_timeout;          /* give up when nothing was acknowledged for so long, instead of
                                        after `retries`; 0 = by retries (0) */
-    uint32_t receive_queue_entries; /* packets that wait for the reader (2,048) */
-    uint32_t receive_buffer;        /* bytes of window offered at most, below 2^30 (2 MB) */
-    uint32_t out_of_order_entries;  /* packets held that are out of order (2,048) */
-    uint32_t send_queue_entries;    /* extents (512) */
-    uint32_t send_buffer;           /* bytes queued at most, below 2^30 (8 MB) */
-    uint32_t write_chunk_size;      /* bytes of one copied extent at most (16 KB) */
-    uint32_t cwnd_initial;          /* bounded by RFC 6928 (16,384) */
-    uint32_t cwnd_max;              /* (1 GB) */
+    uint32_t receive_queue_entries; /* packets that wait for the reader (16,384) */
+    uint32_t receive_buffer;        /* bytes of window offered at most, below 2^30 (16 MB) */
+    uint32_t receive_buffer_initial; /* and of a new connection: from there on the window grows with
+                                        what is read in a round trip (256 KB) */
+    uint32_t out_of_order_entries;   /* packets held that are out of order (16,384) */
+    uint32_t send_queue_entries;     /* extents (16,384) */
+    uint32_t send_buffer;            /* bytes queued at most, below 2^30 (32 MB) */
+    uint32_t send_buffer_min;        /* bytes that may be queued whatever the congestion window, to
+                                        twice of which it grows (256 KB) */
+    uint32_t write_chunk_size;       /* bytes of one copied extent at most (16 KB) */
+    uint32_t cwnd_initial;           /* bounded by RFC 6928 (16,384) */
+    uint32_t cwnd_max;               /* (1 GB) */
     const struct tpa_tcp_congestion *congestion; /* of new connections (CUBIC) */
 };
 
