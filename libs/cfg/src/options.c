@@ -125,6 +125,8 @@ const struct tpa_cfg_option tpa_cfg_option_table[] = {
             "packets that wait to be read", START),
     INTEGER("tcp.snd_queue_size", tcp.snd_queue_size, "16384", 1, TPA_CFG_ENTRIES_MAX,
             "pieces that wait to be acknowledged", START),
+    INTEGER("tcp.mtu_probing", tcp.mtu_probing, "1", 0, 2,
+            "path MTU by probes: 0 never, 1 after a black hole or ICMP has lowered it, 2 always"),
     SIZE("tcp.rcv_buffer_size", tcp.rcv_buffer_size, "16MB", 4 * KB, TPA_CFG_WINDOW_MAX,
          "largest window offered", START),
     SIZE("tcp.rcv_buffer_init", tcp.rcv_buffer_init, "256KB", 4 * KB, TPA_CFG_WINDOW_MAX,

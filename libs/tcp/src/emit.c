@@ -226,6 +226,12 @@ static uint8_t text_flags(const struct tpa_tcp_connection *connection, uint32_t 
     return flags;
 }
 
+static bool is_mtu_probe(const struct tpa_tcp_connection *connection, uint32_t sequence)
+{
+    return (connection->loss_flags & TPA_TCP_LOSS_MTU_PROBE) != 0 &&
+           sequence == connection->mtu_probe;
+}
+
 static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                         struct rte_mbuf *packet, uint32_t sequence, uint32_t length, bool has_fin)
 {
@@ -234,7 +240,7 @@ static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *
                                                text_flags(connection, sequence + length, has_fin));
 
     packet->l4_len = tpa_tcp_header_prepend(packet, &header);
-    if (text > connection->window.mss)
+    if (text > connection->window.mss && !is_mtu_probe(connection, sequence))
         mark_super_frame(connection, packet);
     add(burst, connection, packet, &header, text);
     acknowledgement_sent(connection);

@@ -83,6 +83,8 @@ static void acknowledge(struct tpa_tcp_worker *worker, struct tpa_tcp_connection
     tpa_tcp_flight_acknowledged(&connection->flight, &worker->flight, segment->ack, acked);
     tpa_tcp_send_queue_acknowledge(&connection->send_queue, &worker->send,
                                    tpa_base_seq_min(segment->ack, connection->send_queue.end));
+    if (TPA_BASE_UNLIKELY(connection->loss_flags & TPA_TCP_LOSS_MTU_PROBE))
+        tpa_tcp_mtu_probe_acknowledged(worker, connection, now);
     measure(connection, segment, acked, in_flight, now);
     note_progress(worker, connection, now);
     offer_room(worker, connection);

@@ -7,15 +7,15 @@
 /* TCP's own header without options. */
 #define HEADER TPA_TCP_HEADER_MIN
 
-static uint16_t mtu_mss(const struct tpa_tcp_connection *connection)
+static uint16_t mtu_mss(const struct tpa_tcp_connection *connection, uint16_t mtu)
 {
-    return (uint16_t)(connection->mtu - tpa_tcp_ip_header(connection) - HEADER);
+    return (uint16_t)(mtu - tpa_tcp_ip_header(connection) - HEADER);
 }
 
 uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
                                const struct tpa_tcp_connection *connection)
 {
-    uint16_t mss = mtu_mss(connection);
+    uint16_t mss = mtu_mss(connection, connection->mtu_max);
     uint16_t limit = worker->config->user_mss;
 
     return limit != 0 ? TPA_BASE_MIN(mss, limit) : mss;
@@ -24,6 +24,8 @@ uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
 void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
 {
     uint16_t mss = TPA_BASE_MIN(tpa_tcp_announced_mss(worker, connection), connection->peer_mss);
+
+    mss = TPA_BASE_MIN(mss, mtu_mss(connection, connection->mtu));
 
     if (connection->flags & TPA_TCP_USES_TIMESTAMPS)
         mss = (uint16_t)(mss - TPA_TCP_OPTION_TIMESTAMP_LENGTH);

@@ -22,6 +22,7 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .window_scale = true,
         .sack = true,
         .rack = true,
+        .mtu_probing = TPA_TCP_MTU_PROBING_ON_BLACK_HOLE,
         .ttl = 64,
         .retries = 7,
         .syn_retries = 7,
@@ -58,7 +59,7 @@ static bool sizes_are_valid(const struct tpa_tcp_config *config)
            config->receive_queue_entries > 0 && config->send_queue_entries > 0 &&
            config->write_chunk_size > 0 && config->packet_segments_max > 1 &&
            config->tso_length_max > 0 && config->tso_length_max <= TSO_LENGTH_MAX &&
-           config->mss_min >= MSS_MIN &&
+           config->mss_min >= MSS_MIN && config->mtu_probing <= TPA_TCP_MTU_PROBING_ALWAYS &&
            (config->user_mss == 0 || config->user_mss >= config->mss_min) &&
            config->cwnd_initial > 0 && config->cwnd_max > 0;
 }

@@ -58,6 +58,8 @@ void wire_prepare(struct wire *wire, uint32_t iss, uint32_t irs)
     wire->host.config.segmentation = false;
     /* The window on offer says what was read, and not how fast. */
     wire->host.config.receive_buffer = wire->host.config.receive_buffer_initial = 2 << 20;
+    /* And time-outs are of segments that stay as long as they are. */
+    wire->host.config.mtu_probing = TPA_TCP_MTU_PROBING_OFF;
     /* The numbers in these tests are RFC 5681's; each control has a test of its own. */
     wire->host.config.congestion = &tpa_tcp_congestion_newreno;
     wire->now = 500 * SECONDS;

@@ -77,6 +77,7 @@ struct tpa_cfg_tcp {
     uint32_t rcv_queue_size;     /* *tcp.rcv_queue_size: packets */
     uint32_t snd_queue_size;     /* *tcp.snd_queue_size: extents */
     uint64_t rcv_buffer_size;    /* *tcp.rcv_buffer_size: bytes of window offered at most */
+    uint32_t mtu_probing;        /* tcp.mtu_probing (RFC 4821): 0 off, 1 on black hole, 2 always */
     uint64_t rcv_buffer_init;    /* *tcp.rcv_buffer_init: the same of a new connection */
     uint64_t snd_buffer_size;    /* *tcp.snd_buffer_size: bytes queued at most */
     uint64_t snd_buffer_min;     /* *tcp.snd_buffer_min: that may be queued whatever cwnd is */

@@ -87,11 +87,17 @@ struct tpa_tcp_connection {
     struct tpa_tcp_delivery *delivery; /* 368: rate samples and pacing; NULL = not asked for */
 
     /* Auto-tuning of the window on offer. */
-    uint32_t rcv_limit;        /* 376: bytes that may be on offer or unread, for now */
-    uint32_t rcv_round_start;  /* 380: fine: when the round began in which is counted what is read */
+    uint32_t rcv_limit;       /* 376: bytes that may be on offer or unread, for now */
+    uint32_t rcv_round_start; /* 380: fine: when the round began in which is counted what is read */
     uint32_t rcv_round_unread; /* 384: the first byte that was not read then */
     uint16_t rcv_round_echo;   /* 388: ms: how old the youngest echo was that came in it */
-    uint16_t reserved;       /* 390 */
+    uint16_t mtu_max;          /* 390: what IP takes: mtu is searched for up to there */
+
+    /* Search for the path's MTU. */
+    uint32_t mtu_probe;   /* 392: first byte of the probe under way */
+    uint16_t mtu_wait;    /* 396: slow, low bits: when the next probe may be sent */
+    uint8_t mtu_failures; /* 398: probes of the next size that were lost */
+    uint8_t reserved;     /* 399 */
 };
 
 #define TPA_TCP_CONNECTION_AT(field, offset)                                       \
@@ -107,6 +113,7 @@ TPA_TCP_CONNECTION_AT(trace, 312);
 TPA_TCP_CONNECTION_AT(loss_deadline, 344);
 TPA_TCP_CONNECTION_AT(delivery, 368);
 TPA_TCP_CONNECTION_AT(rcv_limit, 376);
-TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 392, "one per connection");
+TPA_TCP_CONNECTION_AT(mtu_probe, 392);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 400, "one per connection");
 
 #endif

@@ -35,6 +35,14 @@ struct tpa_tcp_connection; /* <tpa/tcp/connection.h> */
 struct tpa_tcp_congestion; /* <tpa/tcp/congestion.h> */
 struct tpa_tcp_worker;     /* <tpa/tcp/worker.h> */
 
+/* When the path's MTU is searched for by probes (RFC 4821). */
+enum tpa_tcp_mtu_probing {
+    TPA_TCP_MTU_PROBING_OFF,           /* ICMP alone lowers it, and nothing raises it */
+    TPA_TCP_MTU_PROBING_ON_BLACK_HOLE, /* when full-sized segments time out, they shrink; probes
+                                          raise what was lowered, by that or by ICMP */
+    TPA_TCP_MTU_PROBING_ALWAYS,        /* and each connection begins with small segments */
+};
+
 /*
  * Settings of an instance; constant while connections use them. Times in nanoseconds, sizes in
  * bytes. A zero is taken as it stands: begin with tpa_tcp_config_default(), whose values are given
@@ -50,10 +58,11 @@ struct tpa_tcp_config {
     bool window_scale; /* and window scale (true) */
     bool sack;         /* and RFC 2018's selective acknowledgements (true) */
     bool rack;         /* with SACK, find loss by RACK-TLP (RFC 8985), else by RFC 6675 (true) */
-    uint8_t ttl;       /* TTL or hop limit of what we send, MUST-49 (64) */
-    uint8_t retries;   /* R2: retransmissions of data before it is given up, MUST-20 (7) */
-    uint8_t syn_retries;            /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
-    uint8_t keepalive_probes;       /* unanswered ones before the connection is given up (9) */
+    uint8_t mtu_probing;      /* enum tpa_tcp_mtu_probing (ON_BLACK_HOLE) */
+    uint8_t ttl;              /* TTL or hop limit of what we send, MUST-49 (64) */
+    uint8_t retries;          /* R2: retransmissions of data before it is given up, MUST-20 (7) */
+    uint8_t syn_retries;      /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
+    uint8_t keepalive_probes; /* unanswered ones before the connection is given up (9) */
     uint16_t packet_segments_max;   /* segments that a sent packet may have, > 1 (45) */
     uint32_t tso_length_max;        /* payload of a super-frame, 65,000 at most (65,000) */
     uint64_t time_wait;             /* 2 MSL (60 s) */
@@ -99,6 +108,9 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config);
     X(lost_retransmissions, "times that retransmissions were found lost") \
     X(loss_probes, "tail loss probes sent") \
     X(loss_probe_repairs, "losses that a tail loss probe repaired") \
+    X(mtu_probes, "probes of the path MTU sent") \
+    X(mtu_probes_lost, "and lost") \
+    X(black_holes, "times that segments shrank because full-sized ones timed out") \
     X(retransmission_timeouts, "retransmission time-outs") \
     X(spurious_recoveries, "recoveries and time-outs that were for nothing, undone") \
     X(dsacks_in, "duplicates reported by the peer (D-SACK)") \
