@@ -72,19 +72,14 @@ void sim_fail(const struct sim *sim, const char *format, ...)
     abort(); /* not reached */
 }
 
-/* Of the simulation that runs, for the handler. */
-static const struct sim *running;
+/* What a crash says, made before there is one: the handler may not format. */
+static char replay[1024];
 
-/* A crash says as much as a failed check. */
+/* A crash says as much as a failed check, but for the time. */
 static void crashed(int signal_number)
 {
-    char again[1024];
-
     signal(signal_number, SIG_DFL);
-    if (running != NULL) {
-        describe(running, again, sizeof(again));
-        fprintf(stderr, "%s %s\n", strsignal(signal_number), again);
-    }
+    (void)!write(STDERR_FILENO, replay, strlen(replay));
     raise(signal_number);
 }
 
@@ -99,7 +94,8 @@ static void crashes_report(const struct sim *sim)
         if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
             signal(signals[i], crashed);
     }
-    running = sim;
+    describe(sim, replay, sizeof(replay) - 1);
+    replay[strlen(replay)] = '\n';
 }
 
 static uint64_t environment(const char *name, uint64_t otherwise)
@@ -255,7 +251,7 @@ struct sim_host *sim_host_add(struct sim *sim, const struct sim_host_config *con
     host->number = sim->host_count;
     host->config = *config;
     host->wake = sim->now;
-    host->by_port = calloc(PORTS, sizeof(*host->by_port));
+    host->by_port = calloc(PORTS, sizeof(void *));
     SIM_MUST(sim, host->by_port != NULL, "no memory");
     test_chunks_init(&host->chunks);
     host_port(host);
@@ -538,7 +534,7 @@ void sim_end(struct sim *sim)
     SIM_MUST(sim, is_idle(sim), "connections do not end");
     for (unsigned int i = 0; i < sim->host_count; i++)
         host_end(sim, sim->hosts[i]);
-    running = NULL;
+    replay[0] = '\0';
     network_free(sim);
     free(sim->flows);
     tpa_api_sids_destroy(sim->sids);

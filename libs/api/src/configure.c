@@ -191,8 +191,11 @@ void tpa_api_configure_tcp(const struct tpa_cfg_options *options, struct tpa_tcp
     tcp->syn_retries = (uint8_t)from->syn_retries;
     tcp->receive_queue_entries = from->rcv_queue_size;
     tcp->receive_buffer = (uint32_t)from->rcv_buffer_size;
+    tcp->mtu_probing = (uint8_t)from->mtu_probing;
+    tcp->receive_buffer_initial = (uint32_t)from->rcv_buffer_init;
     tcp->send_queue_entries = from->snd_queue_size;
     tcp->send_buffer = (uint32_t)from->snd_buffer_size;
+    tcp->send_buffer_min = (uint32_t)from->snd_buffer_min;
     tcp->out_of_order_entries = from->rcv_ooo_limit;
     tcp->cwnd_initial = (uint32_t)from->cwnd_init;
     tcp->cwnd_max = (uint32_t)from->cwnd_max;

@@ -8,7 +8,7 @@
 
 enum {
     READ_BATCH = 32, /* segments taken from TCP at once */
-    IOVS_MAX = 1024, /* of one tpa_zwritev: as IOV_MAX; the send queue is shorter by default */
+    IOVS_MAX = 1024, /* of one tpa_zwritev: as IOV_MAX */
 };
 
 /* ---- Reading ---- */

@@ -177,8 +177,20 @@ Test(data, a_write_without_a_callback_is_fine)
     cr_assert_eq(world_read(pair.server, NULL, 3), 3);
 }
 
+static void queue_of_512(struct tpa_api_instance_config *config)
+{
+    config->tcp.send_queue_entries = 512;
+}
+
+static void begin_with_queue_of_512(void)
+{
+    world_begin(&(struct world_options){.adjust = queue_of_512});
+}
+
+TestSuite(queue, .init = begin_with_queue_of_512, .fini = world_end);
+
 /* The queue of 512 entries takes 512 iovs, all or none. */
-Test(data, a_write_takes_all_iovs_or_none)
+Test(queue, a_write_takes_all_iovs_or_none)
 {
     static struct tpa_iovec iovs[1025];
     struct world_pair pair = world_pair(NULL);

@@ -144,7 +144,7 @@ Test(stray, syn_at_a_listener)
     static const uint8_t flags[] = {TPA_TCP_SYN, TPA_TCP_SYN | TPA_TCP_PSH | TPA_TCP_URG};
     uint64_t socks = world.server.workers[0]->counters.socks;
 
-    for (uint16_t i = 0; i < sizeof(flags); i++) {
+    for (size_t i = 0; i < sizeof(flags); i++) {
         const uint8_t *tcp = answer_to(WORLD_PORT, flags[i], TEXT);
 
         cr_assert_not_null(tcp);

@@ -68,11 +68,8 @@ Test(options, every_name_of_the_contract_has_the_contracts_default)
         {"tcp.rto_min", "100ms"},
         {"tcp.retries", "7"},
         {"tcp.syn_retries", "7"},
-        {"tcp.rcv_queue_size", "2048"},
-        {"tcp.snd_queue_size", "512"},
         {"tcp.cwnd_init", "16KB"},
         {"tcp.cwnd_max", "1GB"},
-        {"tcp.rcv_ooo_limit", "2048"},
         {"tcp.drop_ooo_threshold", "auto"},
         {"tcp.write_chunk_size", "16KB"},
         {"tcp.pkt_max_chain", "45"},
@@ -119,6 +116,21 @@ Test(options, fields_hold_nanoseconds_and_bytes)
     cr_assert_eq(options.net[3].mtu, TPA_CFG_MTU_PORT);
     cr_assert_str_eq(options.tcp.congestion, "cubic");
     cr_assert_eq(options.net_seen, 0);
+}
+
+/* A path of 100 ms at 1 Gb/s holds 12 MB: the queues' limits, which the contract sets lower, must
+ * not be what ends a window, in segments of Ethernet or in writes of 2 KB. */
+Test(options, queues_hold_what_a_long_path_holds)
+{
+    const uint64_t path = 12500000, segment = 1448;
+
+    cr_assert_gt(options.tcp.rcv_buffer_size, path);
+    cr_assert_gt(options.tcp.snd_buffer_size, 2 * path);
+    cr_assert_gt(options.tcp.rcv_queue_size * segment, options.tcp.rcv_buffer_size);
+    cr_assert_gt(options.tcp.rcv_ooo_limit * segment, options.tcp.rcv_buffer_size);
+    cr_assert_geq(options.tcp.snd_queue_size * UINT64_C(2048), options.tcp.snd_buffer_size);
+    cr_assert_lt(options.tcp.rcv_buffer_init, options.tcp.rcv_buffer_size);
+    cr_assert_lt(options.tcp.snd_buffer_min, options.tcp.snd_buffer_size);
 }
 
 Test(options, each_description_is_complete)

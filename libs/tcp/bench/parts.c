@@ -147,7 +147,7 @@ void parts_send_queue(int copied, uint32_t length, uint32_t ahead, uint64_t coun
     for (uint64_t i = 0; i < count; i++) {
         struct rte_mbuf *packet = tpa_mem_packet_alloc(&pool);
 
-        if (tpa_tcp_send_queue_append(&queue, &worker, &piece, 1, true) != length)
+        if (tpa_tcp_send_queue_append(&queue, &worker, &piece, 1, true, worker.bytes_max) != length)
             abort();
         if (tpa_tcp_send_queue_read(&queue, &worker, queue.end - length, length, packet) != length)
             abort();

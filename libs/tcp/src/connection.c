@@ -34,7 +34,7 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
         connection->flags = TPA_TCP_IPV6;
     if (mtu < tpa_tcp_mtu_min(worker, connection))
         return TPA_EINVAL;
-    connection->mtu = mtu;
+    tpa_tcp_path_mtu_init(worker, connection, mtu, now);
     mss = tpa_tcp_announced_mss(worker, connection);
     if (tpa_tcp_window_init(&connection->window, config->congestion, &worker->congestion_states,
                             mss, initial_window(worker, mss), config->cwnd_max, now) != 0) {
@@ -65,6 +65,7 @@ static int init(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connec
     tpa_tcp_flight_init(&connection->flight, iss);
     tpa_tcp_send_queue_init(&connection->send_queue, iss + 1);
     tpa_tcp_rtt_init(&connection->rtt);
+    tpa_tcp_receive_tuning_init(worker, connection, now);
     worker->connections++;
     return 0;
 }

@@ -246,6 +246,12 @@ static uint8_t text_flags(const struct tpa_tcp_connection *connection, uint32_t 
     return flags;
 }
 
+static bool is_mtu_probe(const struct tpa_tcp_connection *connection, uint32_t sequence)
+{
+    return (connection->loss_flags & TPA_TCP_LOSS_MTU_PROBE) != 0 &&
+           sequence == connection->mtu_probe;
+}
+
 static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                         struct rte_mbuf *packet, uint32_t sequence, uint32_t length, bool has_fin,
                         bool again)
@@ -259,7 +265,7 @@ static void finish_text(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *
         header.flags |= tpa_tcp_ecn_take_cwr(connection);
 
     packet->l4_len = tpa_tcp_header_prepend(packet, &header);
-    if (text > connection->window.mss)
+    if (text > connection->window.mss && !is_mtu_probe(connection, sequence))
         mark_super_frame(connection, packet);
     add(burst, connection, packet, &header, text, new_data);
     acknowledgement_sent(connection);

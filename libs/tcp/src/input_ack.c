@@ -34,14 +34,13 @@ static void note_progress(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
  * segment. */
 static void offer_room(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
 {
-    const struct tpa_tcp_config *config = worker->config;
-    uint32_t bytes = tpa_tcp_send_queue_bytes(&connection->send_queue);
+    uint32_t entries = worker->config->send_queue_entries;
+    uint32_t limit = tpa_tcp_send_limit(worker, connection);
 
     if (TPA_BASE_LIKELY(!(connection->flags & TPA_TCP_WANTS_ROOM)))
         return;
-    if (bytes > config->send_buffer - config->send_buffer / 4 ||
-        connection->send_queue.entries >
-            config->send_queue_entries - config->send_queue_entries / 4)
+    if (tpa_tcp_send_queue_bytes(&connection->send_queue) > limit - limit / 4 ||
+        connection->send_queue.entries > entries - entries / 4)
         return;
     connection->flags &= ~TPA_TCP_WANTS_ROOM;
     tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_WRITABLE);
@@ -85,6 +84,8 @@ static void acknowledge(struct tpa_tcp_worker *worker, struct tpa_tcp_connection
     tpa_tcp_flight_acknowledged(&connection->flight, &worker->flight, segment->ack, acked);
     tpa_tcp_send_queue_acknowledge(&connection->send_queue, &worker->send,
                                    tpa_base_seq_min(segment->ack, connection->send_queue.end));
+    if (TPA_BASE_UNLIKELY(connection->loss_flags & TPA_TCP_LOSS_MTU_PROBE))
+        tpa_tcp_mtu_probe_acknowledged(worker, connection, now);
     measure(connection, segment, acked, in_flight, now);
     note_progress(worker, connection, now);
     offer_room(worker, connection);

@@ -93,6 +93,7 @@ static void take_in_order(struct tpa_tcp_worker *worker, struct tpa_tcp_connecti
         ack_now(worker, connection);
     }
     worker->counters.bytes_in += connection->rcv_nxt - old;
+    tpa_tcp_receive_tuning_echo(connection, segment, now);
     note_size(worker, connection, length);
     tpa_tcp_signal(worker, connection, TPA_TCP_SIGNAL_READABLE);
     ack_in_order(worker, connection, now);

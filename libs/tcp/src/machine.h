@@ -64,6 +64,7 @@ enum tpa_tcp_loss_flag {
     TPA_TCP_LOSS_RESCUED = 1 << 10,    /* RFC 6675's RescueRxt was sent in this recovery */
     TPA_TCP_LOSS_LATE = 1 << 11,       /* a timer fired late, and was given another moment */
     TPA_TCP_LOSS_ADAPT = 1 << 12,      /* RFC 4015: the next new data's sample counts in full */
+    TPA_TCP_LOSS_MTU_PROBE = 1 << 15,  /* a probe of the path's MTU begins at mtu_probe */
 };
 
 enum tpa_tcp_recovery {
@@ -170,6 +171,14 @@ static inline uint32_t tpa_tcp_outstanding(const struct tpa_tcp_connection *conn
     return tpa_tcp_flight_outstanding(&connection->flight);
 }
 
+/* Only who has seen what we sent lately can quote it (RFC 5927 section 4.1). */
+static inline bool tpa_tcp_is_outstanding(const struct tpa_tcp_connection *connection,
+                                          uint32_t sequence)
+{
+    return tpa_base_seq_in_window(sequence, connection->flight.una,
+                                  tpa_tcp_outstanding(connection));
+}
+
 /* One past the last sequence number that there is to send: data and FIN. */
 static inline uint32_t tpa_tcp_send_end(const struct tpa_tcp_connection *connection)
 {
@@ -208,6 +217,18 @@ static inline uint32_t tpa_tcp_last_segment_max(const struct tpa_tcp_connection 
                    connection->flight.nxt == connection->send_queue.end + 1;
 
     return connection->window.mss + has_fin;
+}
+
+/* What a connection may have queued for now: twice what may be under way, so that the program has a
+ * round trip's time to write the next. */
+static inline uint32_t tpa_tcp_send_limit(const struct tpa_tcp_worker *worker,
+                                          const struct tpa_tcp_connection *connection)
+{
+    const struct tpa_tcp_config *config = worker->config;
+    uint64_t wanted =
+        TPA_BASE_MAX((uint64_t)connection->window.cwnd * 2, (uint64_t)config->send_buffer_min);
+
+    return (uint32_t)TPA_BASE_MIN(wanted, (uint64_t)config->send_buffer);
 }
 
 /* worker.output */
@@ -275,6 +296,54 @@ void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_conne
 uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
                                const struct tpa_tcp_connection *connection);
 void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection);
+
+/* connection->rcv_round_echo: of no segment yet. */
+#define TPA_TCP_ROUND_ECHO_NONE UINT16_MAX
+
+/* A segment with text came: how long ago was what it echoes sent? */
+static inline void tpa_tcp_receive_tuning_echo(struct tpa_tcp_connection *connection,
+                                               const struct tpa_tcp_segment *segment, uint64_t now)
+{
+    uint32_t age = tpa_tcp_timestamp(connection->ts_offset, now) - segment->timestamp_echo;
+
+    if (segment->has_timestamp && age < connection->rcv_round_echo)
+        connection->rcv_round_echo = (uint16_t)age;
+}
+
+/* receive_tuning.c: how much is offered at most (connection->rcv_limit). */
+/* The peer's first number is known. */
+void tpa_tcp_receive_tuning_init(const struct tpa_tcp_worker *worker,
+                                 struct tpa_tcp_connection *connection, uint64_t now);
+/* The program has read. */
+void tpa_tcp_receive_tune(const struct tpa_tcp_worker *worker,
+                          struct tpa_tcp_connection *connection, uint64_t now);
+
+/* path_mtu.c: the path's MTU, and probes of it (RFC 4821, 8899). */
+/* `mtu`: what IP takes. */
+void tpa_tcp_path_mtu_init(const struct tpa_tcp_worker *worker,
+                           struct tpa_tcp_connection *connection, uint16_t mtu, uint64_t now);
+/* The next new data, `*length` bytes of it, are to go as a probe, as soon as cwnd has room. `room`:
+ * that the peer's window has. */
+bool tpa_tcp_mtu_probe_is_wanted(const struct tpa_tcp_worker *worker,
+                                 const struct tpa_tcp_connection *connection, uint32_t room,
+                                 uint64_t now, uint32_t *length);
+/* The next packet of new data is one: not to be segmented. */
+void tpa_tcp_mtu_probe_begin(struct tpa_tcp_connection *connection);
+/* It was sent; not `whole`: it held less than it should. */
+void tpa_tcp_mtu_probe_sent(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                            bool whole, uint64_t now);
+/* snd_una advanced while a probe is under way. */
+void tpa_tcp_mtu_probe_acknowledged(struct tpa_tcp_worker *worker,
+                                    struct tpa_tcp_connection *connection, uint64_t now);
+/* Something is lost while a probe is under way. True: nothing but the probe, which is to be sent
+ * again and is no sign of congestion. */
+bool tpa_tcp_mtu_probe_lost(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                            uint64_t now);
+/* More than the probe is lost: what becomes of it says nothing. */
+void tpa_tcp_mtu_probe_is_doubtful(struct tpa_tcp_connection *connection, uint64_t now);
+/* A retransmission time-out, before anything is sent again. */
+void tpa_tcp_path_mtu_timeout(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                              uint64_t now);
 
 /* receive_window.c */
 /* Bytes from rcv_nxt that there is room for now. */

@@ -8,15 +8,15 @@
 /* TCP's own header without options. */
 #define HEADER TPA_TCP_HEADER_MIN
 
-static uint16_t mtu_mss(const struct tpa_tcp_connection *connection)
+static uint16_t mtu_mss(const struct tpa_tcp_connection *connection, uint16_t mtu)
 {
-    return (uint16_t)(connection->mtu - tpa_tcp_ip_header(connection) - HEADER);
+    return (uint16_t)(mtu - tpa_tcp_ip_header(connection) - HEADER);
 }
 
 uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
                                const struct tpa_tcp_connection *connection)
 {
-    uint16_t mss = mtu_mss(connection);
+    uint16_t mss = mtu_mss(connection, connection->mtu_max);
     uint16_t limit = worker->config->user_mss;
 
     return limit != 0 ? TPA_BASE_MIN(mss, limit) : mss;
@@ -25,6 +25,8 @@ uint16_t tpa_tcp_announced_mss(const struct tpa_tcp_worker *worker,
 void tpa_tcp_update_mss(const struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
 {
     uint16_t mss = TPA_BASE_MIN(tpa_tcp_announced_mss(worker, connection), connection->peer_mss);
+
+    mss = TPA_BASE_MIN(mss, mtu_mss(connection, connection->mtu));
 
     if (connection->flags & TPA_TCP_USES_TIMESTAMPS)
         mss = (uint16_t)(mss - TPA_TCP_OPTION_TIMESTAMP_LENGTH);
@@ -77,7 +79,7 @@ static void negotiate_timestamps(struct tpa_tcp_connection *connection,
 void tpa_tcp_start_receiving(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                              const struct tpa_tcp_segment *syn)
 {
-    connection->rcv_nxt = syn->seq + 1;
+    connection->rcv_nxt = connection->rcv_round_unread = syn->seq + 1;
     connection->rcv_adv = connection->rcv_nxt + tpa_tcp_syn_window(worker, connection);
     connection->rcv_acked = connection->rcv_nxt;
     /* The window of a SYN is never scaled (RFC 7323 section 2.2). */

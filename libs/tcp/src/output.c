@@ -137,15 +137,54 @@ static void restart_after_idle(struct tpa_tcp_burst *burst, struct tpa_tcp_conne
         connection->window.algorithm->on_idle(&connection->window, idle, burst->now);
 }
 
+/* Something is outstanding again. Keepalives that went unanswered are no retransmissions of it. */
+static void begin_flight(const struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection)
+{
+    connection->probes = 0;
+    tpa_tcp_start_retransmit_timer(burst->worker, connection, burst->now);
+}
+
+/* New data as a probe of the path's MTU. Until cwnd has room for all of it nothing new is sent: at
+ * most for the time that some segments take to be acknowledged. */
+static enum outcome send_mtu_probe(struct tpa_tcp_burst *burst,
+                                   struct tpa_tcp_connection *connection, uint32_t length,
+                                   uint16_t turn)
+{
+    bool first = tpa_tcp_outstanding(connection) == 0;
+    uint32_t sent;
+
+    if (turn_is_over(burst, turn))
+        return OUTCOME_MORE;
+    tpa_tcp_mtu_probe_begin(connection);
+    sent = tpa_tcp_emit_new(burst, connection, length);
+    tpa_tcp_mtu_probe_sent(burst->worker, connection, sent == length, burst->now);
+    if (sent == 0)
+        return OUTCOME_STARVED;
+    if (first)
+        begin_flight(burst, connection);
+    return OUTCOME_DONE;
+}
+
 static enum outcome send_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connection *connection,
                              uint16_t turn)
 {
     uint32_t nxt = connection->flight.nxt;
+    enum outcome outcome = OUTCOME_DONE;
+    uint32_t probe;
 
     if (tpa_tcp_unsent(connection) == 0)
         return OUTCOME_DONE;
     if (tpa_tcp_outstanding(connection) == 0)
         restart_after_idle(burst, connection);
+    if (TPA_BASE_UNLIKELY(connection->mtu < connection->mtu_max) && !is_held(burst, connection) &&
+        tpa_tcp_mtu_probe_is_wanted(burst->worker, connection, window_room(connection, nxt),
+                                    burst->now, &probe)) {
+        if (congestion_room(connection) < probe)
+            return OUTCOME_DONE;
+        outcome = send_mtu_probe(burst, connection, probe, turn);
+    }
+    if (outcome != OUTCOME_DONE)
+        return outcome;
     while (tpa_tcp_unsent(connection) != 0 && !is_held(burst, connection)) {
         bool first = tpa_tcp_outstanding(connection) == 0;
         uint32_t length = next_length(burst->worker, connection);
@@ -156,11 +195,8 @@ static enum outcome send_new(struct tpa_tcp_burst *burst, struct tpa_tcp_connect
             return OUTCOME_MORE;
         if (tpa_tcp_emit_new(burst, connection, length) == 0)
             return OUTCOME_STARVED;
-        if (first) {
-            /* Keepalives that went unanswered are no retransmissions of this. */
-            connection->probes = 0;
-            tpa_tcp_start_retransmit_timer(burst->worker, connection, burst->now);
-        }
+        if (first)
+            begin_flight(burst, connection);
     }
     connection->flags &= ~TPA_TCP_OVERRIDE_SWS;
     if (connection->flight.nxt != nxt)

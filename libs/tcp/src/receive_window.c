@@ -10,11 +10,10 @@ static uint32_t window_max(const struct tpa_tcp_connection *connection)
     return (uint32_t)UINT16_MAX << connection->rcv_scale;
 }
 
-/* The most that is ever on offer. */
-static uint32_t offer_max(const struct tpa_tcp_worker *worker,
-                          const struct tpa_tcp_connection *connection)
+/* The most that is on offer, for now. */
+static uint32_t offer_max(const struct tpa_tcp_connection *connection)
 {
-    return TPA_BASE_MIN(worker->config->receive_buffer, window_max(connection));
+    return TPA_BASE_MIN(connection->rcv_limit, window_max(connection));
 }
 
 /*
@@ -36,9 +35,9 @@ uint32_t tpa_tcp_receive_room(const struct tpa_tcp_worker *worker,
     const struct tpa_tcp_receive_queue *queue = &connection->receive_queue;
     uint64_t room, entries, memory;
 
-    if (queue->bytes >= config->receive_buffer || queue->entries >= config->receive_queue_entries)
+    if (queue->bytes >= connection->rcv_limit || queue->entries >= config->receive_queue_entries)
         return 0;
-    room = TPA_BASE_MIN(config->receive_buffer - queue->bytes, window_max(connection));
+    room = TPA_BASE_MIN(connection->rcv_limit - queue->bytes, window_max(connection));
     entries = (uint64_t)(config->receive_queue_entries - queue->entries) *
               tpa_tcp_announced_mss(worker, connection);
     memory = memory_room(&worker->receive_budget, queue->bytes);
@@ -55,7 +54,7 @@ uint16_t tpa_tcp_offer_window(const struct tpa_tcp_worker *worker,
 {
     uint32_t room = tpa_tcp_receive_room(worker, connection);
     uint32_t old = offered(connection);
-    uint32_t worthwhile = TPA_BASE_MIN(offer_max(worker, connection) / 2, connection->rcv_mss);
+    uint32_t worthwhile = TPA_BASE_MIN(offer_max(connection) / 2, connection->rcv_mss);
     uint32_t window = old;
     uint32_t field;
 
@@ -75,7 +74,7 @@ uint16_t tpa_tcp_syn_window(const struct tpa_tcp_worker *worker,
 
 void tpa_tcp_receive_room_grew(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection)
 {
-    uint32_t most = offer_max(worker, connection);
+    uint32_t most = offer_max(connection);
     uint32_t old = offered(connection);
     uint32_t room;
 

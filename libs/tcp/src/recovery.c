@@ -178,6 +178,18 @@ void tpa_tcp_prepare_acked(const struct tpa_tcp_connection *connection,
     };
 }
 
+/* What is lost is a probe of the path's MTU, and that alone. */
+static bool is_mtu_probe_lost(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
+                              uint64_t now)
+{
+    if (TPA_BASE_LIKELY(!(connection->loss_flags & TPA_TCP_LOSS_MTU_PROBE)))
+        return false;
+    if (tpa_tcp_mtu_probe_lost(worker, connection, now))
+        return true;
+    tpa_tcp_mtu_probe_is_doubtful(connection, now);
+    return false;
+}
+
 void tpa_tcp_recover(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                      const struct tpa_tcp_segment *segment,
                      const struct tpa_tcp_flight_acked *acked, bool duplicate, uint64_t now)
@@ -200,6 +212,8 @@ void tpa_tcp_recover(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
     }
 
     lost = detect(worker, connection, now);
+    if (lost != 0 && is_mtu_probe_lost(worker, connection, now))
+        return;
     if (connection->recovery == TPA_TCP_RECOVERY_FAST) {
         if (acked->acked != 0 && !uses_sack(connection))
             partial_ack(worker, connection, now);
@@ -218,7 +232,7 @@ void tpa_tcp_recover_overtaken(struct tpa_tcp_worker *worker, struct tpa_tcp_con
     uint32_t lost = tpa_tcp_rack_detect(worker, connection, now);
     struct tpa_tcp_prr *prr;
 
-    if (lost == 0)
+    if (lost == 0 || is_mtu_probe_lost(worker, connection, now))
         return;
     if (TPA_BASE_UNLIKELY(connection->delivery != NULL))
         tpa_tcp_delivery_lost(connection, lost);
@@ -254,6 +268,7 @@ void tpa_tcp_recover_from_timeout(struct tpa_tcp_worker *worker,
                         ? window->cwnd
                         : TPA_BASE_MAX(window->cwnd, window->ssthresh);
 
+    tpa_tcp_path_mtu_timeout(worker, connection, now);
     window->algorithm->on_rto(window, tpa_tcp_flight_size(connection, most), connection->probes > 0,
                               now);
     tpa_tcp_ecn_window_reduced(connection);

@@ -240,28 +240,29 @@ static int64_t total_length(const struct tpa_tcp_send_piece *pieces, unsigned in
 /* Bytes that may be taken; 0, TPA_EAGAIN, TPA_EMSGSIZE, TPA_EINVAL. */
 static int64_t admit(const struct tpa_tcp_send_queue *queue,
                      const struct tpa_tcp_send_worker *worker,
-                     const struct tpa_tcp_send_piece *pieces, unsigned int count, bool atomic)
+                     const struct tpa_tcp_send_piece *pieces, unsigned int count, bool atomic,
+                     uint32_t limit)
 {
     int64_t total = total_length(pieces, count);
-    int64_t room = (int64_t)worker->bytes_max - tpa_tcp_send_queue_bytes(queue);
+    int64_t queued = tpa_tcp_send_queue_bytes(queue);
 
     if (total <= 0)
         return total;
     if (atomic && total > worker->bytes_max)
         return TPA_EMSGSIZE;
-    if (room <= 0 || (atomic && total > room))
+    if (queued >= limit || (atomic && total > worker->bytes_max - queued))
         return TPA_EAGAIN;
-    return TPA_BASE_MIN(total, room);
+    return atomic ? total : TPA_BASE_MIN(total, limit - queued);
 }
 
 int64_t tpa_tcp_send_queue_append(struct tpa_tcp_send_queue *queue,
                                   struct tpa_tcp_send_worker *worker,
                                   const struct tpa_tcp_send_piece *pieces, unsigned int count,
-                                  bool atomic)
+                                  bool atomic, uint32_t limit)
 {
     struct batch batch = {.entries_max = worker->entries_max -
                                          TPA_BASE_MIN(queue->entries, worker->entries_max)};
-    int64_t length = admit(queue, worker, pieces, count, atomic);
+    int64_t length = admit(queue, worker, pieces, count, atomic, limit);
     int error;
 
     if (length <= 0)

@@ -22,13 +22,13 @@ uint32_t tpa_tcp_send_queue_bytes(const struct tpa_tcp_send_queue *queue)
 }
 
 uint32_t tpa_tcp_send_queue_room(const struct tpa_tcp_send_queue *queue,
-                                 const struct tpa_tcp_send_worker *worker)
+                                 const struct tpa_tcp_send_worker *worker, uint32_t limit)
 {
     uint32_t bytes = tpa_tcp_send_queue_bytes(queue);
 
-    if (queue->entries >= worker->entries_max || bytes >= worker->bytes_max)
+    if (queue->entries >= worker->entries_max || bytes >= limit)
         return 0;
-    return worker->bytes_max - bytes;
+    return limit - bytes;
 }
 
 static void drop_cursor(struct tpa_tcp_send_queue *queue, const struct tpa_tcp_extent *extent)

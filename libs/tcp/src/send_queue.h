@@ -39,12 +39,14 @@ void tpa_tcp_send_queue_init(struct tpa_tcp_send_queue *queue, uint32_t sequence
 
 uint32_t tpa_tcp_send_queue_bytes(const struct tpa_tcp_send_queue *queue);
 
-/* Bytes that may be appended (as far as bytes_max goes; entries and memory may run out earlier). */
+/* Bytes that may be appended (as far as `limit` goes; entries and memory may run out earlier). */
 uint32_t tpa_tcp_send_queue_room(const struct tpa_tcp_send_queue *queue,
-                                 const struct tpa_tcp_send_worker *worker);
+                                 const struct tpa_tcp_send_worker *worker, uint32_t limit);
 
 /*
- * Appends pieces. `atomic`: all or none; else what fits, of the last one maybe a part (its
+ * Appends pieces while fewer than `limit` bytes (at most bytes_max) are queued. `atomic`: all or
+ * none, and all may go beyond the limit, but not beyond bytes_max: who is let in has room for
+ * whatever a queue can hold. Else what fits below the limit, of the last one maybe a part (its
  * completion and reference then go with that part). Returns bytes taken (0 for no pieces);
  * TPA_EAGAIN: no room in bytes or extents; TPA_ENOMEM: buffers, extents or budget; TPA_EMSGSIZE:
  * atomic and more than the queue can ever hold; TPA_EINVAL: a piece of length 0. On an error
@@ -53,7 +55,7 @@ uint32_t tpa_tcp_send_queue_room(const struct tpa_tcp_send_queue *queue,
 int64_t tpa_tcp_send_queue_append(struct tpa_tcp_send_queue *queue,
                                   struct tpa_tcp_send_worker *worker,
                                   const struct tpa_tcp_send_piece *pieces, unsigned int count,
-                                  bool atomic);
+                                  bool atomic, uint32_t limit);
 
 /* Appends a packet's whole data without a copy; the packet is the queue's. `done` as in struct
  * tpa_tcp_send_piece. 0; TPA_EAGAIN, TPA_ENOMEM. */

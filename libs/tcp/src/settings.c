@@ -1,5 +1,5 @@
 /*
- * Options of one connection, what ICMP tells about it, and what tools may know.
+ * Options of one connection, what ICMP tells about its peer, and what tools may know.
  */
 #include <tpa/base/error.h>
 
@@ -60,35 +60,10 @@ void tpa_tcp_set_trace(struct tpa_tcp_connection *connection, struct tpa_base_tr
     connection->trace = trace;
 }
 
-/* Only who has seen what we sent lately can quote it (RFC 5927 section 4.1). */
-static bool is_outstanding(const struct tpa_tcp_connection *connection, uint32_t sequence)
-{
-    return tpa_base_seq_in_window(sequence, connection->flight.una,
-                                  tpa_tcp_outstanding(connection));
-}
-
-bool tpa_tcp_path_mtu_changed(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
-                              uint32_t sequence, uint16_t mtu, uint64_t now)
-{
-    uint32_t floor = tpa_tcp_mtu_min(worker, connection);
-
-    if (!is_outstanding(connection, sequence) || mtu >= connection->mtu || connection->mtu <= floor)
-        return false;
-    connection->mtu = (uint16_t)TPA_BASE_MAX(mtu, floor);
-    tpa_tcp_update_mss(worker, connection);
-    tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_PATH_MTU, connection->mtu,
-                         connection->window.mss, 0, 0);
-    if (tpa_tcp_is_synchronized(connection)) {
-        tpa_tcp_flight_lose_all(&connection->flight);
-        tpa_tcp_schedule(worker, connection);
-    }
-    return true;
-}
-
 void tpa_tcp_unreachable(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                          uint32_t sequence, bool hard, uint64_t now)
 {
-    if (!is_outstanding(connection, sequence))
+    if (!tpa_tcp_is_outstanding(connection, sequence))
         return;
     tpa_base_trace_write(connection->trace, now, TPA_BASE_TRACE_ICMP, hard, 0,
                          (uint64_t)TPA_EUNREACHABLE, 0);

@@ -42,8 +42,8 @@ int64_t tpa_tcp_send(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
 
     if (TPA_BASE_UNLIKELY(error != TPA_OK))
         return error;
-    taken =
-        tpa_tcp_send_queue_append(&connection->send_queue, &worker->send, pieces, count, atomic);
+    taken = tpa_tcp_send_queue_append(&connection->send_queue, &worker->send, pieces, count, atomic,
+                                      tpa_tcp_send_limit(worker, connection));
     if (TPA_BASE_UNLIKELY(taken < 0))
         return refuse(worker, connection, taken);
     if (taken > 0) {
@@ -57,11 +57,11 @@ int64_t tpa_tcp_send(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *c
 int tpa_tcp_receive(struct tpa_tcp_worker *worker, struct tpa_tcp_connection *connection,
                     struct rte_mbuf **segments, unsigned int count, uint64_t now)
 {
-    (void)now;
     if (connection->receive_queue.bytes > 0) {
         unsigned int taken = tpa_tcp_receive_queue_take(&connection->receive_queue,
                                                         &worker->receive_budget, segments, count);
 
+        tpa_tcp_receive_tune(worker, connection, now);
         tpa_tcp_receive_room_grew(worker, connection);
         return (int)taken;
     }
@@ -89,7 +89,8 @@ uint32_t tpa_tcp_send_room(const struct tpa_tcp_worker *worker,
 {
     if (send_error(connection) != TPA_OK)
         return 0;
-    return tpa_tcp_send_queue_room(&connection->send_queue, &worker->send);
+    return tpa_tcp_send_queue_room(&connection->send_queue, &worker->send,
+                                   tpa_tcp_send_limit(worker, connection));
 }
 
 uint32_t tpa_tcp_receive_pending(const struct tpa_tcp_connection *connection)

@@ -23,6 +23,7 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .sack = true,
         .rack = true,
         .ecn = TPA_TCP_ECN_ANSWER,
+        .mtu_probing = TPA_TCP_MTU_PROBING_ON_BLACK_HOLE,
         .ttl = 64,
         .retries = 7,
         .syn_retries = 7,
@@ -37,11 +38,13 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
         .max_ack_delay = 50 * TPA_BASE_MILLISECOND,
         .rto_min = 100 * TPA_BASE_MILLISECOND,
         .rto_max = TPA_BASE_MINUTE,
-        .receive_queue_entries = 2048,
-        .receive_buffer = 2 << 20,
-        .out_of_order_entries = 2048,
-        .send_queue_entries = 512,
-        .send_buffer = 8 << 20,
+        .receive_queue_entries = 16384,
+        .receive_buffer = 16 << 20,
+        .receive_buffer_initial = 256 << 10,
+        .out_of_order_entries = 16384,
+        .send_queue_entries = 16384,
+        .send_buffer = 32 << 20,
+        .send_buffer_min = 256 << 10,
         .write_chunk_size = 16 << 10,
         .cwnd_initial = 16384,
         .cwnd_max = 1 << 30,
@@ -52,11 +55,12 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config)
 static bool sizes_are_valid(const struct tpa_tcp_config *config)
 {
     return config->receive_buffer > 0 && config->receive_buffer <= BUFFER_MAX &&
-           config->send_buffer > 0 && config->send_buffer <= BUFFER_MAX &&
+           config->receive_buffer_initial > 0 && config->send_buffer > 0 &&
+           config->send_buffer <= BUFFER_MAX && config->send_buffer_min > 0 &&
            config->receive_queue_entries > 0 && config->send_queue_entries > 0 &&
            config->write_chunk_size > 0 && config->packet_segments_max > 1 &&
            config->tso_length_max > 0 && config->tso_length_max <= TSO_LENGTH_MAX &&
-           config->mss_min >= MSS_MIN &&
+           config->mss_min >= MSS_MIN && config->mtu_probing <= TPA_TCP_MTU_PROBING_ALWAYS &&
            (config->user_mss == 0 || config->user_mss >= config->mss_min) &&
            config->cwnd_initial > 0 && config->cwnd_max > 0 && config->ecn <= TPA_TCP_ECN_LAST;
 }

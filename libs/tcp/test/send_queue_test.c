@@ -87,7 +87,7 @@ static int64_t append(struct fixture *f, uint32_t length, bool copy)
 {
     const struct tpa_tcp_send_piece one = piece(f, 0, length, copy);
 
-    return tpa_tcp_send_queue_append(&f->queue, &f->worker, &one, 1, true);
+    return tpa_tcp_send_queue_append(&f->queue, &f->worker, &one, 1, true, BYTES_MAX);
 }
 
 /* Reads [start + offset, + length), checks the bytes, and frees the packet. Returns what was read.
@@ -153,7 +153,8 @@ Test(send_queue, data_in_place_is_completed_once_with_what_was_given)
     given = piece(&f, 0, 200000, false);
     given.parameter = &parameter;
     given.reference = &reference;
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, &given, 1, true), 200000);
+    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, &given, 1, true, BYTES_MAX),
+                 200000);
     cr_assert_eq(f.queue.entries, 1);
     cr_assert_eq(f.worker.budget.used, 0); /* our own memory isn't used */
     acknowledge(&f, 100000);
@@ -237,7 +238,7 @@ Test(send_queue, a_completion_closes_its_buffer)
     append(&f, 10, true);
     asked = piece(&f, 0, 10, true);
     asked.done = done;
-    tpa_tcp_send_queue_append(&f.queue, &f.worker, &asked, 1, true);
+    tpa_tcp_send_queue_append(&f.queue, &f.worker, &asked, 1, true, BYTES_MAX);
     cr_assert_eq(f.queue.entries, 1); /* it ends what is there, */
     append(&f, 10, true);
     cr_assert_eq(f.queue.entries, 2); /* and nothing is put behind it */
@@ -258,12 +259,13 @@ Test(send_queue, many_pieces_at_once)
     pieces[1] = piece(&f, 100, 50, true);
     pieces[2] = piece(&f, 150, 3000, false);
     pieces[3] = piece(&f, 3150, 5, true);
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 4, true), 3155);
+    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 4, true, BYTES_MAX), 3155);
     cr_assert_eq(f.queue.entries, 3);
     cr_assert_eq(read_at(&f, 0, 3155), 3155);
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 0, true), 0);
+    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 0, true, BYTES_MAX), 0);
     pieces[1].length = 0;
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 4, true), TPA_EINVAL);
+    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 4, true, BYTES_MAX),
+                 TPA_EINVAL);
     cr_assert_eq(tpa_tcp_send_queue_bytes(&f.queue), 3155);
     tear_down(&f);
 }
@@ -276,13 +278,14 @@ Test(send_queue, bytes_are_bounded)
     set_up(&f, 0);
     cr_assert_eq(append(&f, BYTES_MAX + 1, false), TPA_EMSGSIZE);
     cr_assert_eq(append(&f, BYTES_MAX - 10, false), BYTES_MAX - 10);
-    cr_assert_eq(tpa_tcp_send_queue_room(&f.queue, &f.worker), 10);
+    cr_assert_eq(tpa_tcp_send_queue_room(&f.queue, &f.worker, BYTES_MAX), 10);
     cr_assert_eq(append(&f, 11, true), TPA_EAGAIN);
     large = piece(&f, 0, 11, true);
     large.done = done;
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, &large, 1, false), 10);
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, &large, 1, false), TPA_EAGAIN);
-    cr_assert_eq(tpa_tcp_send_queue_room(&f.queue, &f.worker), 0);
+    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, &large, 1, false, BYTES_MAX), 10);
+    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, &large, 1, false, BYTES_MAX),
+                 TPA_EAGAIN);
+    cr_assert_eq(tpa_tcp_send_queue_room(&f.queue, &f.worker, BYTES_MAX), 0);
     acknowledge(&f, BYTES_MAX);
     cr_assert_eq(completions(&f), 2); /* that of the part too */
     tear_down(&f);
@@ -305,7 +308,7 @@ Test(send_queue, full_ones_leave_a_reserve_to_empty_ones)
 
     tpa_tcp_send_queue_init(&other, 0);
     one = piece(&f, 0, 1000, true);
-    cr_assert_eq(tpa_tcp_send_queue_append(&other, &f.worker, &one, 1, true), 1000);
+    cr_assert_eq(tpa_tcp_send_queue_append(&other, &f.worker, &one, 1, true, BYTES_MAX), 1000);
     tpa_tcp_send_queue_drop(&other, &f.worker);
     acknowledge(&f, tpa_tcp_send_queue_bytes(&f.queue));
     tear_down(&f);
@@ -319,16 +322,19 @@ Test(send_queue, entries_are_bounded)
     set_up(&f, 0);
     for (uint32_t i = 0; i <= ENTRIES_MAX; i++)
         pieces[i] = piece(&f, i, 1, false);
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, ENTRIES_MAX + 1, true),
-                 TPA_EMSGSIZE);
+    cr_assert_eq(
+        tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, ENTRIES_MAX + 1, true, BYTES_MAX),
+        TPA_EMSGSIZE);
     append(&f, 1, false);
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, ENTRIES_MAX, true),
-                 TPA_EAGAIN);
+    cr_assert_eq(
+        tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, ENTRIES_MAX, true, BYTES_MAX),
+        TPA_EAGAIN);
     cr_assert_eq(f.worker.extents.in_use, 1);
-    cr_assert_eq(tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, ENTRIES_MAX, false),
-                 ENTRIES_MAX - 1);
+    cr_assert_eq(
+        tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, ENTRIES_MAX, false, BYTES_MAX),
+        ENTRIES_MAX - 1);
     cr_assert_eq(append(&f, 1, false), TPA_EAGAIN);
-    cr_assert_eq(tpa_tcp_send_queue_room(&f.queue, &f.worker), 0);
+    cr_assert_eq(tpa_tcp_send_queue_room(&f.queue, &f.worker, BYTES_MAX), 0);
     tear_down(&f);
 }
 
@@ -364,7 +370,7 @@ Test(send_queue, every_allocation_fails_once)
             pieces[1] = piece(&f, 5000, 700, false);
             pieces[2] = piece(&f, 5700, 20000, true);
             *countdown = n++;
-            result = tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 3, true);
+            result = tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 3, true, BYTES_MAX);
             if (*countdown != 0) { /* it wasn't reached: done */
                 *countdown = 0;
                 cr_assert_eq(result, 25700);
@@ -378,7 +384,7 @@ Test(send_queue, every_allocation_fails_once)
 
             /* As much as there is memory for. */
             *countdown = n - 1;
-            result = tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 3, false);
+            result = tpa_tcp_send_queue_append(&f.queue, &f.worker, pieces, 3, false, BYTES_MAX);
             cr_assert(result == TPA_ENOMEM || (result > 0 && result < 25700));
             if (result > 0)
                 for (uint32_t at = 0; at < result; at += 1000)
@@ -505,7 +511,8 @@ static void run(uint64_t seed, uint32_t start)
             int64_t taken;
 
             one.done = choice % 4 == 0 ? done : NULL;
-            taken = tpa_tcp_send_queue_append(&f.queue, &f.worker, &one, 1, choice % 2 == 0);
+            taken =
+                tpa_tcp_send_queue_append(&f.queue, &f.worker, &one, 1, choice % 2 == 0, BYTES_MAX);
             asked += taken > 0 && one.done != NULL;
             cr_assert(taken > 0 || taken == TPA_EAGAIN);
         } else if (choice < 70 && nxt < end) {

@@ -56,6 +56,10 @@ void wire_prepare(struct wire *wire, uint32_t iss, uint32_t irs)
     memset(wire, 0, sizeof(*wire));
     host_prepare(&wire->host, pool);
     wire->host.config.segmentation = false;
+    /* The window on offer says what was read, and not how fast. */
+    wire->host.config.receive_buffer = wire->host.config.receive_buffer_initial = 2 << 20;
+    /* And time-outs are of segments that stay as long as they are. */
+    wire->host.config.mtu_probing = TPA_TCP_MTU_PROBING_OFF;
     /* The numbers in these tests are RFC 5681's; each control has a test of its own. */
     wire->host.config.congestion = &tpa_tcp_congestion_newreno;
     wire->now = 500 * SECONDS;
@@ -340,8 +344,14 @@ unsigned int wire_ignore(struct wire *wire)
 {
     unsigned int count = wire->sent_count;
 
-    while (wire->sent_count > 0)
-        tpa_mem_packet_free(pop_sent(wire));
+    while (wire->sent_count > 0) {
+        struct rte_mbuf *packet = pop_sent(wire);
+        struct tpa_tcp_segment segment;
+
+        if (tpa_tcp_segment_parse(packet, 0, &segment) == 0 && segment.has_timestamp)
+            wire->timestamp = segment.timestamp;
+        tpa_mem_packet_free(packet);
+    }
     return count;
 }
 

@@ -52,6 +52,7 @@ TPA_BASE_DECLARATIONS_BEGIN
     X(ZERO_WINDOW, BASIC, "zero_window", "the peer closed its window: snd_una %q, %u bytes wait") \
     X(WINDOW_OPEN, BASIC, "window_open", "the peer opened its window: %u bytes") \
     X(RCV_WINDOW_CLOSED, BASIC, "rcv_window_closed", "rcv_nxt %q, %u bytes unread") \
+    X(RECEIVE_LIMIT, BASIC, "receive_limit", "%u bytes, since %u were read in %t") \
     X(PROBE, BASIC, "probe", "zero-window probe %u, next after %t") \
     X(KEEPALIVE, BASIC, "keepalive", "probe %u of %u, next after %t") \
     X(CHALLENGE_ACK, BASIC, "challenge_ack", "seq %q, %g") \

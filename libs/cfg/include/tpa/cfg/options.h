@@ -78,7 +78,10 @@ struct tpa_cfg_tcp {
     uint32_t rcv_queue_size;     /* *tcp.rcv_queue_size: packets */
     uint32_t snd_queue_size;     /* *tcp.snd_queue_size: extents */
     uint64_t rcv_buffer_size;    /* *tcp.rcv_buffer_size: bytes of window offered at most */
+    uint32_t mtu_probing;        /* tcp.mtu_probing (RFC 4821): 0 off, 1 on black hole, 2 always */
+    uint64_t rcv_buffer_init;    /* *tcp.rcv_buffer_init: the same of a new connection */
     uint64_t snd_buffer_size;    /* *tcp.snd_buffer_size: bytes queued at most */
+    uint64_t snd_buffer_min;     /* *tcp.snd_buffer_min: that may be queued whatever cwnd is */
     uint64_t cwnd_init;          /* tcp.cwnd_init */
     uint64_t cwnd_max;           /* tcp.cwnd_max */
     uint32_t rcv_ooo_limit;      /* tcp.rcv_ooo_limit: packets held out of order */

@@ -87,10 +87,23 @@ struct tpa_tcp_connection {
     struct tpa_tcp_delivery *delivery; /* 368: rate samples and pacing; NULL = not asked for */
 
     /* Explicit congestion notification. */
-    uint32_t ecn_end;    /* 376: snd_nxt at the last reduction: no mark counts until behind it */
-    uint32_t ecn_marked; /* 380: bytes received with marks since the last ACK, where all count */
-    uint16_t ecn;        /* 384: enum tpa_tcp_ecn_flag */
-    uint8_t reserved[6]; /* 386 */
+    uint32_t ecn_end;     /* 376: snd_nxt at the last reduction: no mark counts until behind it */
+    uint32_t ecn_marked;  /* 380: bytes received with marks since the last ACK, where all count */
+    uint16_t ecn;         /* 384: enum tpa_tcp_ecn_flag */
+    uint8_t mtu_failures; /* 386: probes of the next size that were lost */
+    uint8_t reserved;     /* 387 */
+
+    /* Auto-tuning of the window on offer. */
+    uint32_t rcv_limit;       /* 388: bytes that may be on offer or unread, for now */
+    uint32_t rcv_round_start; /* 392: fine: when the round began in which is counted what is read */
+    uint32_t rcv_round_unread; /* 396: the first byte that was not read then */
+    uint16_t rcv_round_echo;   /* 400: ms: how old the youngest echo was that came in it */
+    uint16_t mtu_max;          /* 402: what IP takes: mtu is searched for up to there */
+
+    /* Search for the path's MTU. */
+    uint32_t mtu_probe;    /* 404: first byte of the probe under way */
+    uint16_t mtu_wait;     /* 408: slow, low bits: when the next probe may be sent */
+    uint8_t reserved_2[6]; /* 410 */
 };
 
 #define TPA_TCP_CONNECTION_AT(field, offset)                                       \
@@ -106,6 +119,8 @@ TPA_TCP_CONNECTION_AT(trace, 312);
 TPA_TCP_CONNECTION_AT(loss_deadline, 344);
 TPA_TCP_CONNECTION_AT(delivery, 368);
 TPA_TCP_CONNECTION_AT(ecn_end, 376);
-TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 392, "one per connection");
+TPA_TCP_CONNECTION_AT(rcv_limit, 388);
+TPA_TCP_CONNECTION_AT(mtu_probe, 404);
+TPA_BASE_STATIC_ASSERT(sizeof(struct tpa_tcp_connection) == 416, "one per connection");
 
 #endif

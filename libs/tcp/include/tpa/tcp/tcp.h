@@ -43,6 +43,14 @@ enum tpa_tcp_ecn {
     TPA_TCP_ECN_LAST = TPA_TCP_ECN_ANSWER,
 };
 
+/* When the path's MTU is searched for by probes (RFC 4821). */
+enum tpa_tcp_mtu_probing {
+    TPA_TCP_MTU_PROBING_OFF,           /* ICMP alone lowers it, and nothing raises it */
+    TPA_TCP_MTU_PROBING_ON_BLACK_HOLE, /* when full-sized segments time out, they shrink; probes
+                                          raise what was lowered, by that or by ICMP */
+    TPA_TCP_MTU_PROBING_ALWAYS,        /* and each connection begins with small segments */
+};
+
 /*
  * Settings of an instance; constant while connections use them. Times in nanoseconds, sizes in
  * bytes. A zero is taken as it stands: begin with tpa_tcp_config_default(), whose values are given
@@ -59,10 +67,11 @@ struct tpa_tcp_config {
     bool sack;         /* and RFC 2018's selective acknowledgements (true) */
     bool rack;         /* with SACK, find loss by RACK-TLP (RFC 8985), else by RFC 6675 (true) */
     uint8_t ecn;       /* enum tpa_tcp_ecn (ANSWER, as current kernels do) */
-    uint8_t ttl;       /* TTL or hop limit of what we send, MUST-49 (64) */
-    uint8_t retries;   /* R2: retransmissions of data before it is given up, MUST-20 (7) */
-    uint8_t syn_retries;            /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
-    uint8_t keepalive_probes;       /* unanswered ones before the connection is given up (9) */
+    uint8_t mtu_probing;      /* enum tpa_tcp_mtu_probing (ON_BLACK_HOLE) */
+    uint8_t ttl;              /* TTL or hop limit of what we send, MUST-49 (64) */
+    uint8_t retries;          /* R2: retransmissions of data before it is given up, MUST-20 (7) */
+    uint8_t syn_retries;      /* the same for SYN and SYN-ACK: 7 are 183 s, MUST-23 (7) */
+    uint8_t keepalive_probes; /* unanswered ones before the connection is given up (9) */
     uint16_t packet_segments_max;   /* segments that a sent packet may have, > 1 (45) */
     uint32_t tso_length_max;        /* payload of a super-frame, 65,000 at most (65,000) */
     uint64_t time_wait;             /* 2 MSL (60 s) */
@@ -77,14 +86,18 @@ struct tpa_tcp_config {
     uint64_t rto_max;               /* (60 s) */
     uint64_t user_timeout;          /* give up when nothing was acknowledged for so long, instead of
                                        after `retries`; 0 = by retries (0) */
-    uint32_t receive_queue_entries; /* packets that wait for the reader (2,048) */
-    uint32_t receive_buffer;        /* bytes of window offered at most, below 2^30 (2 MB) */
-    uint32_t out_of_order_entries;  /* packets held that are out of order (2,048) */
-    uint32_t send_queue_entries;    /* extents (512) */
-    uint32_t send_buffer;           /* bytes queued at most, below 2^30 (8 MB) */
-    uint32_t write_chunk_size;      /* bytes of one copied extent at most (16 KB) */
-    uint32_t cwnd_initial;          /* bounded by RFC 6928 (16,384) */
-    uint32_t cwnd_max;              /* (1 GB) */
+    uint32_t receive_queue_entries; /* packets that wait for the reader (16,384) */
+    uint32_t receive_buffer;        /* bytes of window offered at most, below 2^30 (16 MB) */
+    uint32_t receive_buffer_initial; /* and of a new connection: from there on the window grows with
+                                        what is read in a round trip (256 KB) */
+    uint32_t out_of_order_entries;   /* packets held that are out of order (16,384) */
+    uint32_t send_queue_entries;     /* extents (16,384) */
+    uint32_t send_buffer;            /* bytes queued at most, below 2^30 (32 MB) */
+    uint32_t send_buffer_min;        /* bytes that may be queued whatever the congestion window, to
+                                        twice of which it grows (256 KB) */
+    uint32_t write_chunk_size;       /* bytes of one copied extent at most (16 KB) */
+    uint32_t cwnd_initial;           /* bounded by RFC 6928 (16,384) */
+    uint32_t cwnd_max;               /* (1 GB) */
     const struct tpa_tcp_congestion *congestion; /* of new connections (CUBIC) */
 };
 
@@ -104,6 +117,9 @@ void tpa_tcp_config_default(struct tpa_tcp_config *config);
     X(lost_retransmissions, "times that retransmissions were found lost") \
     X(loss_probes, "tail loss probes sent") \
     X(loss_probe_repairs, "losses that a tail loss probe repaired") \
+    X(mtu_probes, "probes of the path MTU sent") \
+    X(mtu_probes_lost, "and lost") \
+    X(black_holes, "times that segments shrank because full-sized ones timed out") \
     X(retransmission_timeouts, "retransmission time-outs") \
     X(spurious_recoveries, "recoveries and time-outs that were for nothing, undone") \
     X(dsacks_in, "duplicates reported by the peer (D-SACK)") \
