@@ -119,8 +119,8 @@ Test(ecn, who_did_not_ask_loses)
     cr_assert_gt(outcome.sender.retransmitted_segments, 0);
 }
 
-/* DCTCP asks by itself, and its queue stays near the threshold: a sixth of the path here (RFC 8257
- * section 4 after the threshold's derivation), slow start's overshoot apart. */
+/* DCTCP asks by itself, and its queue stays near the threshold: a sixth of the path here, slow
+ * start's overshoot apart. */
 Test(ecn, dctcp_over_a_step)
 {
     struct outcome outcome = transfer("dctcp", TPA_TCP_ECN_ANSWER, step(40000));
