@@ -83,6 +83,8 @@ static void bench_begin(struct bench *bench, const struct transfer *transfer)
     sim_begin(sim, 1, RUNS_MAX);
     bench->transfer = *transfer;
     sim_host_default(&config);
+    /* What is dropped isn't for its length: segments stay as they are. */
+    config.tcp.mtu_probing = TPA_TCP_MTU_PROBING_OFF;
     config.tcp.user_mss = transfer->options ? SEGMENT + 12 : SEGMENT;
     config.tcp.sack = config.tcp.timestamps = transfer->options;
     config.tcp.time_wait = SIM_S;

@@ -16,6 +16,8 @@ static void host_config(const struct sim_path *path, struct sim_host_config *con
     config->poll = path->poll != 0 ? path->poll : POLL;
     config->ring = SIM_PACKETS;
     config->tcp.receive_buffer = config->tcp.send_buffer = BUFFER;
+    /* Controls are compared, not windows: what they find does not depend on how these grow. */
+    config->tcp.receive_buffer_initial = config->tcp.send_buffer_min = BUFFER;
     config->tcp.receive_queue_entries = config->tcp.out_of_order_entries = SIM_PACKETS;
     config->tcp.send_queue_entries = 4096;
 }

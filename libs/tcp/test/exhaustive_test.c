@@ -68,6 +68,8 @@ static void prepare(struct pair *pair, const struct transfer *transfer, uint32_t
         pair->applications[i].shutdown = true;
         pair->applications[i].close = true;
         pair->hosts[i].config.sack = pair->hosts[i].config.timestamps = transfer->options;
+        /* What is dropped isn't for its length: segments stay as they are. */
+        pair->hosts[i].config.mtu_probing = TPA_TCP_MTU_PROBING_OFF;
         /* The segments' numbers are to be the same in each run. */
         pair->hosts[i].config.time_wait = 20 * SECONDS;
     }

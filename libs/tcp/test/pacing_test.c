@@ -100,6 +100,8 @@ static void paced_prepare(struct pair *pair, struct meter *meter, uint64_t bytes
     pair_prepare(pair, UINT32_MAX - 100000, 5);
     pair->hosts[0].config.congestion = &paced;
     pair->hosts[0].config.cwnd_max = 1 << 20;
+    /* The rate is all that holds it back, from the start. */
+    pair->hosts[1].config.receive_buffer_initial = pair->hosts[1].config.receive_buffer;
     pair->applications[0].to_write = bytes;
     pair->applications[0].write_size = 65536;
     pair->fate = measure;
