@@ -123,6 +123,8 @@ struct rte_mbuf *tpa_tcp_cookie_reply(struct tpa_tcp_worker *worker,
 {
     /* For what is said to a peer of no connection: room and MSS. */
     const struct tpa_tcp_connection nobody = {.flags = is_ipv6(tuple) ? TPA_TCP_IPV6 : 0,
+                                              .rcv_limit =
+                                                  tpa_tcp_receive_limit_initial(worker->config),
                                               .mtu = mtu};
     struct tpa_tcp_header header = {
         .ack = syn->seq + 1,

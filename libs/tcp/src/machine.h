@@ -311,6 +311,7 @@ static inline void tpa_tcp_receive_tuning_echo(struct tpa_tcp_connection *connec
 }
 
 /* receive_tuning.c: how much is offered at most (connection->rcv_limit). */
+uint32_t tpa_tcp_receive_limit_initial(const struct tpa_tcp_config *config);
 /* The peer's first number is known. */
 void tpa_tcp_receive_tuning_init(const struct tpa_tcp_worker *worker,
                                  struct tpa_tcp_connection *connection, uint64_t now);

@@ -34,13 +34,13 @@ static void bbr_init(struct tpa_tcp_window *window, uint64_t now)
         .probe_rtt_from = UINT64_MAX,
     };
     window->acked = 0;
-    bbr_reset_short_term_model(bbr);
+    tpa_tcp_bbr_reset_short_term_model(bbr);
     init_pacing_rate(window, NOMINAL_RTT);
-    bbr_enter_startup(bbr);
+    tpa_tcp_bbr_enter_startup(bbr);
 }
 
 /* Section 5.6.4.4. */
-void bbr_save_cwnd(struct tpa_tcp_window *window)
+void tpa_tcp_bbr_save_cwnd(struct tpa_tcp_window *window)
 {
     struct bbr *bbr = window->state;
 
@@ -50,7 +50,7 @@ void bbr_save_cwnd(struct tpa_tcp_window *window)
         bbr->prior_cwnd = window->cwnd;
 }
 
-void bbr_restore_cwnd(struct tpa_tcp_window *window)
+void tpa_tcp_bbr_restore_cwnd(struct tpa_tcp_window *window)
 {
     const struct bbr *bbr = window->state;
 
@@ -72,7 +72,7 @@ static uint32_t bound_for_model(const struct tpa_tcp_window *window, const struc
     uint32_t cap = BBR_INFINITE;
 
     if (bbr->state == BBR_PROBE_RTT || bbr->state == BBR_PROBE_BW_CRUISE)
-        cap = bbr_inflight_with_headroom(window, bbr);
+        cap = tpa_tcp_bbr_inflight_with_headroom(window, bbr);
     else if (bbr_is_probing_bw_state(bbr))
         cap = bbr->inflight_longterm;
     cap = TPA_BASE_MIN(cap, bbr->inflight_shortterm);
@@ -83,7 +83,7 @@ static uint32_t bound_for_probe_rtt(const struct tpa_tcp_window *window, const s
 {
     if (bbr->state != BBR_PROBE_RTT)
         return UINT32_MAX;
-    return TPA_BASE_MAX(bbr_bdp_multiple(window, bbr, bbr->bw, BBR_PROBE_RTT_CWND_GAIN),
+    return TPA_BASE_MAX(tpa_tcp_bbr_bdp_multiple(window, bbr, bbr->bw, BBR_PROBE_RTT_CWND_GAIN),
                         bbr_min_pipe(window));
 }
 
@@ -93,7 +93,7 @@ static void set_cwnd(struct bbr_ack *ack)
     struct tpa_tcp_window *window = ack->window;
     const struct bbr *bbr = ack->bbr;
     uint64_t cwnd = (uint64_t)window->cwnd + ack->rate.newly_delivered;
-    uint32_t max_inflight = bbr_max_inflight(window, bbr);
+    uint32_t max_inflight = tpa_tcp_bbr_max_inflight(window, bbr);
 
     if (bbr->full_bw_reached)
         cwnd = TPA_BASE_MIN(cwnd, (uint64_t)max_inflight);
@@ -126,7 +126,7 @@ static void note_recovery(struct bbr_ack *ack)
 
     if (bbr->after_timeout && !ack->sample->after_timeout) {
         bbr->in_recovery = ack->sample->in_recovery;
-        bbr_restore_cwnd(ack->window);
+        tpa_tcp_bbr_restore_cwnd(ack->window);
     }
     bbr->after_timeout = ack->sample->after_timeout;
 }
@@ -152,19 +152,19 @@ static void bbr_on_ack(struct tpa_tcp_window *window, const struct tpa_tcp_ack_s
     take_rate(&ack);
     note_recovery(&ack);
     first_rtt(&ack);
-    bbr_handle_lost(&ack);
-    bbr_update_latest_delivery_signals(&ack);
-    bbr_update_congestion_signals(&ack);
-    bbr_update_ack_aggregation(&ack);
-    bbr_check_full_bw_reached(&ack);
-    bbr_check_startup_done(&ack);
-    bbr_check_drain_done(&ack);
-    bbr_update_probe_bw_cycle_phase(&ack);
-    bbr_update_min_rtt(&ack);
-    bbr_check_probe_rtt(&ack);
-    bbr_advance_latest_delivery_signals(&ack);
-    bbr_bound_bw_for_model(ack.bbr);
-    set_pacing_rate(ack.bbr, bbr_pacing_gain(ack.bbr));
+    tpa_tcp_bbr_handle_lost(&ack);
+    tpa_tcp_bbr_update_latest_delivery_signals(&ack);
+    tpa_tcp_bbr_update_congestion_signals(&ack);
+    tpa_tcp_bbr_update_ack_aggregation(&ack);
+    tpa_tcp_bbr_check_full_bw_reached(&ack);
+    tpa_tcp_bbr_check_startup_done(&ack);
+    tpa_tcp_bbr_check_drain_done(&ack);
+    tpa_tcp_bbr_update_probe_bw_cycle_phase(&ack);
+    tpa_tcp_bbr_update_min_rtt(&ack);
+    tpa_tcp_bbr_check_probe_rtt(&ack);
+    tpa_tcp_bbr_advance_latest_delivery_signals(&ack);
+    tpa_tcp_bbr_bound_bw_for_model(ack.bbr);
+    set_pacing_rate(ack.bbr, tpa_tcp_bbr_pacing_gain(ack.bbr));
     set_cwnd(&ack);
 }
 
@@ -173,8 +173,8 @@ static void bbr_on_loss_event(struct tpa_tcp_window *window, uint32_t in_flight,
 {
     struct bbr *bbr = window->state;
 
-    bbr_save_cwnd(window);
-    bbr_note_loss(window);
+    tpa_tcp_bbr_save_cwnd(window);
+    tpa_tcp_bbr_note_loss(window);
     bbr->in_recovery = true;
     bbr->recovery_end = bbr->total_delivered + 1;
 }
@@ -185,7 +185,7 @@ static void bbr_on_exit_recovery(struct tpa_tcp_window *window, uint32_t in_flig
 
     bbr->in_recovery = false;
     bbr->recovery_end = 0;
-    bbr_restore_cwnd(window);
+    tpa_tcp_bbr_restore_cwnd(window);
 }
 
 /* OnEnterRTO(): all is lost, so that C.inflight is 0. */
@@ -194,8 +194,8 @@ static void bbr_on_rto(struct tpa_tcp_window *window, uint32_t in_flight, bool r
 {
     struct bbr *bbr = window->state;
 
-    bbr_save_cwnd(window);
-    bbr_note_loss(window);
+    tpa_tcp_bbr_save_cwnd(window);
+    tpa_tcp_bbr_note_loss(window);
     bbr->in_recovery = true;
     bbr->after_timeout = true;
     window->cwnd = window->mss;
@@ -211,13 +211,13 @@ static void bbr_on_idle(struct tpa_tcp_window *window, uint64_t idle, uint64_t n
     if (bbr_is_probing_bw_state(bbr))
         set_pacing_rate(bbr, BBR_GAIN_ONE);
     else if (bbr->state == BBR_PROBE_RTT)
-        bbr_check_probe_rtt_done(window, now);
+        tpa_tcp_bbr_check_probe_rtt_done(window, now);
 }
 
 /* The draft leaves marks out: one counts as a loss in its round. */
 static void bbr_on_ecn(struct tpa_tcp_window *window, uint32_t in_flight, uint64_t now)
 {
-    bbr_note_loss(window);
+    tpa_tcp_bbr_note_loss(window);
 }
 
 /* Section 5.5.11.2. */
@@ -228,19 +228,19 @@ static void bbr_on_spurious(struct tpa_tcp_window *window, uint64_t now)
     if (!bbr->may_undo)
         return;
     bbr->may_undo = false;
-    bbr_restore_cwnd(window);
+    tpa_tcp_bbr_restore_cwnd(window);
     bbr->is_loss_in_round = false;
-    bbr_reset_full_bw(bbr);
+    tpa_tcp_bbr_reset_full_bw(bbr);
     bbr->bw_shortterm = TPA_BASE_MAX(bbr->bw_shortterm, bbr->undo_bw_shortterm);
     bbr->inflight_shortterm = TPA_BASE_MAX(bbr->inflight_shortterm, bbr->undo_inflight_shortterm);
     bbr->inflight_longterm = TPA_BASE_MAX(bbr->inflight_longterm, bbr->undo_inflight_longterm);
     if (bbr->undo_state == BBR_STARTUP && bbr->state != BBR_STARTUP) {
         bbr->full_bw_reached = false;
         if (bbr->state != BBR_PROBE_RTT)
-            bbr_enter_startup(bbr);
+            tpa_tcp_bbr_enter_startup(bbr);
     } else if (bbr->undo_state == BBR_PROBE_BW_UP && bbr->state != BBR_PROBE_BW_UP &&
                bbr->state != BBR_PROBE_RTT) {
-        bbr_start_probe_bw_refill(bbr);
+        tpa_tcp_bbr_start_probe_bw_refill(bbr);
     }
     bbr->undo_state = BBR_STATE_NONE;
 }

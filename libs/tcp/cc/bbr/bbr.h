@@ -160,46 +160,47 @@ static inline uint32_t bbr_min_pipe(const struct tpa_tcp_window *window)
     return BBR_MIN_PIPE_SEGMENTS * window->mss;
 }
 
-void bbr_start_round(struct bbr *bbr);
-void bbr_reset_congestion_signals(struct bbr *bbr);
-void bbr_reset_short_term_model(struct bbr *bbr);
-void bbr_reset_full_bw(struct bbr *bbr);
+void tpa_tcp_bbr_start_round(struct bbr *bbr);
+void tpa_tcp_bbr_reset_congestion_signals(struct bbr *bbr);
+void tpa_tcp_bbr_reset_short_term_model(struct bbr *bbr);
+void tpa_tcp_bbr_reset_full_bw(struct bbr *bbr);
 
 /* gain * bw * min_rtt; the initial window while there is no sample. */
-uint32_t bbr_bdp_multiple(const struct tpa_tcp_window *window, const struct bbr *bbr, uint64_t bw,
-                          uint32_t gain);
+uint32_t tpa_tcp_bbr_bdp_multiple(const struct tpa_tcp_window *window, const struct bbr *bbr,
+                                  uint64_t bw, uint32_t gain);
 /* The same with what sending and receiving in quanta needs on top. */
-uint32_t bbr_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr, uint64_t bw,
-                      uint32_t gain);
+uint32_t tpa_tcp_bbr_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr,
+                              uint64_t bw, uint32_t gain);
 /* Section 5.6.4.2, without gain: what the flow wants in flight. */
-uint32_t bbr_target_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr);
-uint32_t bbr_inflight_with_headroom(const struct tpa_tcp_window *window, const struct bbr *bbr);
-uint32_t bbr_max_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr);
-uint32_t bbr_send_quantum(const struct tpa_tcp_window *window, const struct bbr *bbr);
+uint32_t tpa_tcp_bbr_target_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr);
+uint32_t tpa_tcp_bbr_inflight_with_headroom(const struct tpa_tcp_window *window,
+                                            const struct bbr *bbr);
+uint32_t tpa_tcp_bbr_max_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr);
+uint32_t tpa_tcp_bbr_send_quantum(const struct tpa_tcp_window *window, const struct bbr *bbr);
 
-void bbr_update_latest_delivery_signals(struct bbr_ack *ack);
-void bbr_update_congestion_signals(struct bbr_ack *ack);
-void bbr_update_ack_aggregation(struct bbr_ack *ack);
-void bbr_check_full_bw_reached(struct bbr_ack *ack);
-void bbr_update_min_rtt(struct bbr_ack *ack);
-void bbr_advance_latest_delivery_signals(struct bbr_ack *ack);
-void bbr_bound_bw_for_model(struct bbr *bbr);
-void bbr_note_loss(struct tpa_tcp_window *window);
+void tpa_tcp_bbr_update_latest_delivery_signals(struct bbr_ack *ack);
+void tpa_tcp_bbr_update_congestion_signals(struct bbr_ack *ack);
+void tpa_tcp_bbr_update_ack_aggregation(struct bbr_ack *ack);
+void tpa_tcp_bbr_check_full_bw_reached(struct bbr_ack *ack);
+void tpa_tcp_bbr_update_min_rtt(struct bbr_ack *ack);
+void tpa_tcp_bbr_advance_latest_delivery_signals(struct bbr_ack *ack);
+void tpa_tcp_bbr_bound_bw_for_model(struct bbr *bbr);
+void tpa_tcp_bbr_note_loss(struct tpa_tcp_window *window);
 
 /* bbr_cycle.c: section 5.3. */
-void bbr_enter_startup(struct bbr *bbr);
-void bbr_check_startup_done(struct bbr_ack *ack);
-void bbr_check_drain_done(struct bbr_ack *ack);
-void bbr_update_probe_bw_cycle_phase(struct bbr_ack *ack);
-void bbr_check_probe_rtt(struct bbr_ack *ack);
-void bbr_check_probe_rtt_done(struct tpa_tcp_window *window, uint64_t now);
-void bbr_handle_lost(struct bbr_ack *ack);
-void bbr_start_probe_bw_refill(struct bbr *bbr);
-uint32_t bbr_pacing_gain(const struct bbr *bbr);
-uint32_t bbr_cwnd_gain(const struct bbr *bbr);
+void tpa_tcp_bbr_enter_startup(struct bbr *bbr);
+void tpa_tcp_bbr_check_startup_done(struct bbr_ack *ack);
+void tpa_tcp_bbr_check_drain_done(struct bbr_ack *ack);
+void tpa_tcp_bbr_update_probe_bw_cycle_phase(struct bbr_ack *ack);
+void tpa_tcp_bbr_check_probe_rtt(struct bbr_ack *ack);
+void tpa_tcp_bbr_check_probe_rtt_done(struct tpa_tcp_window *window, uint64_t now);
+void tpa_tcp_bbr_handle_lost(struct bbr_ack *ack);
+void tpa_tcp_bbr_start_probe_bw_refill(struct bbr *bbr);
+uint32_t tpa_tcp_bbr_pacing_gain(const struct bbr *bbr);
+uint32_t tpa_tcp_bbr_cwnd_gain(const struct bbr *bbr);
 
 /* bbr.c */
-void bbr_save_cwnd(struct tpa_tcp_window *window);
-void bbr_restore_cwnd(struct tpa_tcp_window *window);
+void tpa_tcp_bbr_save_cwnd(struct tpa_tcp_window *window);
+void tpa_tcp_bbr_restore_cwnd(struct tpa_tcp_window *window);
 
 #endif

@@ -6,7 +6,7 @@
 /* Beta. */
 #define BETA 179
 
-uint32_t bbr_pacing_gain(const struct bbr *bbr)
+uint32_t tpa_tcp_bbr_pacing_gain(const struct bbr *bbr)
 {
     switch (bbr->state) {
     case BBR_STARTUP:
@@ -22,7 +22,7 @@ uint32_t bbr_pacing_gain(const struct bbr *bbr)
     }
 }
 
-uint32_t bbr_cwnd_gain(const struct bbr *bbr)
+uint32_t tpa_tcp_bbr_cwnd_gain(const struct bbr *bbr)
 {
     switch (bbr->state) {
     case BBR_PROBE_BW_UP:
@@ -34,7 +34,7 @@ uint32_t bbr_cwnd_gain(const struct bbr *bbr)
     }
 }
 
-void bbr_enter_startup(struct bbr *bbr)
+void tpa_tcp_bbr_enter_startup(struct bbr *bbr)
 {
     bbr->state = BBR_STARTUP;
 }
@@ -59,23 +59,23 @@ static void pick_probe_wait(struct bbr *bbr, uint64_t now)
 
 static void start_probe_bw_down(struct bbr *bbr, uint64_t now)
 {
-    bbr_reset_congestion_signals(bbr);
+    tpa_tcp_bbr_reset_congestion_signals(bbr);
     bbr->probe_up_acked_per_inc = BBR_INFINITE;
     pick_probe_wait(bbr, now);
     bbr->cycle_stamp = now;
     bbr->ack_phase = BBR_ACKS_PROBE_STOPPING;
-    bbr_start_round(bbr);
+    tpa_tcp_bbr_start_round(bbr);
     bbr->state = BBR_PROBE_BW_DOWN;
 }
 
-void bbr_start_probe_bw_refill(struct bbr *bbr)
+void tpa_tcp_bbr_start_probe_bw_refill(struct bbr *bbr)
 {
-    bbr_reset_short_term_model(bbr);
+    tpa_tcp_bbr_reset_short_term_model(bbr);
     bbr->bw_probe_up_rounds = 0;
     bbr->bw_probe_up_acked = 0;
     bbr->prev_probe_precautionary = false;
     bbr->ack_phase = BBR_ACKS_REFILLING;
-    bbr_start_round(bbr);
+    tpa_tcp_bbr_start_round(bbr);
     bbr->state = BBR_PROBE_BW_REFILL;
 }
 
@@ -93,8 +93,8 @@ static void start_probe_bw_up(struct bbr_ack *ack)
     struct bbr *bbr = ack->bbr;
 
     bbr->ack_phase = BBR_ACKS_PROBE_STARTING;
-    bbr_start_round(bbr);
-    bbr_reset_full_bw(bbr);
+    tpa_tcp_bbr_start_round(bbr);
+    tpa_tcp_bbr_reset_full_bw(bbr);
     bbr->full_bw = ack->rate.delivery_rate;
     bbr->state = BBR_PROBE_BW_UP;
     raise_inflight_longterm_slope(ack->window, bbr);
@@ -117,12 +117,12 @@ static bool has_high_loss_in_startup(const struct bbr_ack *ack)
            bbr->losses_in_round >= BBR_STARTUP_LOSSES;
 }
 
-void bbr_check_startup_done(struct bbr_ack *ack)
+void tpa_tcp_bbr_check_startup_done(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
 
     if (has_high_loss_in_startup(ack)) {
-        uint32_t bdp = bbr_bdp_multiple(ack->window, bbr, bbr_max_bw(bbr), BBR_GAIN_ONE);
+        uint32_t bdp = tpa_tcp_bbr_bdp_multiple(ack->window, bbr, bbr_max_bw(bbr), BBR_GAIN_ONE);
 
         bbr->undo_state = BBR_STARTUP;
         bbr->full_bw_reached = true;
@@ -132,13 +132,13 @@ void bbr_check_startup_done(struct bbr_ack *ack)
         enter_drain(bbr);
 }
 
-void bbr_check_drain_done(struct bbr_ack *ack)
+void tpa_tcp_bbr_check_drain_done(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
 
     if (bbr->state != BBR_DRAIN)
         return;
-    if (ack->rate.in_flight <= bbr_inflight(ack->window, bbr, bbr->bw, BBR_GAIN_ONE) ||
+    if (ack->rate.in_flight <= tpa_tcp_bbr_inflight(ack->window, bbr, bbr->bw, BBR_GAIN_ONE) ||
         bbr->round_count > bbr->drain_start_round + BBR_DRAIN_ROUNDS)
         start_probe_bw_down(bbr, ack->sample->now);
 }
@@ -148,7 +148,7 @@ void bbr_check_drain_done(struct bbr_ack *ack)
 static bool is_time_to_probe_bw(const struct bbr_ack *ack)
 {
     const struct bbr *bbr = ack->bbr;
-    uint32_t reno_bytes = bbr_target_inflight(ack->window, bbr);
+    uint32_t reno_bytes = tpa_tcp_bbr_target_inflight(ack->window, bbr);
 
     if (ack->sample->now > bbr->cycle_stamp + bbr->bw_probe_wait)
         return true;
@@ -161,8 +161,9 @@ static bool is_time_to_cruise(const struct bbr_ack *ack)
 {
     const struct bbr *bbr = ack->bbr;
 
-    return ack->rate.in_flight <= bbr_inflight_with_headroom(ack->window, bbr) &&
-           ack->rate.in_flight <= bbr_inflight(ack->window, bbr, bbr_max_bw(bbr), BBR_GAIN_ONE);
+    return ack->rate.in_flight <= tpa_tcp_bbr_inflight_with_headroom(ack->window, bbr) &&
+           ack->rate.in_flight <=
+               tpa_tcp_bbr_inflight(ack->window, bbr, bbr_max_bw(bbr), BBR_GAIN_ONE);
 }
 
 static bool is_time_to_go_down(struct bbr_ack *ack)
@@ -175,7 +176,7 @@ static bool is_time_to_go_down(struct bbr_ack *ack)
     }
     if (bbr->is_cwnd_limited && ack->window->cwnd >= bbr->inflight_longterm) {
         /* The bandwidth is limited by that, and not by the path. */
-        bbr_reset_full_bw(bbr);
+        tpa_tcp_bbr_reset_full_bw(bbr);
         bbr->full_bw = ack->rate.delivery_rate;
         return false;
     }
@@ -221,7 +222,7 @@ static bool end_of_probe_feedback(struct bbr_ack *ack)
     }
     if (!bbr->prev_probe_precautionary || bbr->prev_probe_too_high)
         return false;
-    bbr_start_probe_bw_refill(bbr);
+    tpa_tcp_bbr_start_probe_bw_refill(bbr);
     return true;
 }
 
@@ -243,7 +244,7 @@ static bool adapt_long_term_model(struct bbr_ack *ack)
     return false;
 }
 
-void bbr_update_probe_bw_cycle_phase(struct bbr_ack *ack)
+void tpa_tcp_bbr_update_probe_bw_cycle_phase(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
 
@@ -252,13 +253,13 @@ void bbr_update_probe_bw_cycle_phase(struct bbr_ack *ack)
     switch (bbr->state) {
     case BBR_PROBE_BW_DOWN:
         if (is_time_to_probe_bw(ack))
-            bbr_start_probe_bw_refill(bbr);
+            tpa_tcp_bbr_start_probe_bw_refill(bbr);
         else if (is_time_to_cruise(ack))
             bbr->state = BBR_PROBE_BW_CRUISE;
         break;
     case BBR_PROBE_BW_CRUISE:
         if (is_time_to_probe_bw(ack))
-            bbr_start_probe_bw_refill(bbr);
+            tpa_tcp_bbr_start_probe_bw_refill(bbr);
         break;
     case BBR_PROBE_BW_REFILL:
         if (!bbr->round_start)
@@ -292,7 +293,7 @@ static uint32_t inflight_at_loss(const struct tpa_tcp_rate_sample *rate)
     return (uint32_t)TPA_BASE_MAX(at_loss, (int64_t)0);
 }
 
-void bbr_handle_lost(struct bbr_ack *ack)
+void tpa_tcp_bbr_handle_lost(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
     const struct tpa_tcp_rate_sample *rate = &ack->rate;
@@ -300,7 +301,7 @@ void bbr_handle_lost(struct bbr_ack *ack)
 
     if (rate->newly_lost == 0)
         return;
-    bbr_note_loss(ack->window);
+    tpa_tcp_bbr_note_loss(ack->window);
     if (bbr->losses_in_round < UINT8_MAX)
         bbr->losses_in_round++;
     if (!bbr->is_bw_probe_sample || rate->loss_tx_in_flight == 0 ||
@@ -308,7 +309,8 @@ void bbr_handle_lost(struct bbr_ack *ack)
         return;
     bbr->prev_probe_too_high = true;
     bbr->is_bw_probe_sample = false; /* one reaction to a probe */
-    target = (uint32_t)((uint64_t)bbr_target_inflight(ack->window, bbr) * BETA / BBR_GAIN_ONE);
+    target =
+        (uint32_t)((uint64_t)tpa_tcp_bbr_target_inflight(ack->window, bbr) * BETA / BBR_GAIN_ONE);
     if (!rate->loss_is_app_limited)
         bbr->inflight_longterm = TPA_BASE_MAX(inflight_at_loss(rate), target);
     if (bbr->state != BBR_PROBE_BW_UP)
@@ -321,29 +323,29 @@ void bbr_handle_lost(struct bbr_ack *ack)
 
 static uint32_t probe_rtt_cwnd(const struct tpa_tcp_window *window, const struct bbr *bbr)
 {
-    return TPA_BASE_MAX(bbr_bdp_multiple(window, bbr, bbr->bw, BBR_PROBE_RTT_CWND_GAIN),
+    return TPA_BASE_MAX(tpa_tcp_bbr_bdp_multiple(window, bbr, bbr->bw, BBR_PROBE_RTT_CWND_GAIN),
                         bbr_min_pipe(window));
 }
 
 static void exit_probe_rtt(struct bbr *bbr, uint64_t now)
 {
-    bbr_reset_short_term_model(bbr);
+    tpa_tcp_bbr_reset_short_term_model(bbr);
     if (!bbr->full_bw_reached) {
-        bbr_enter_startup(bbr);
+        tpa_tcp_bbr_enter_startup(bbr);
         return;
     }
     start_probe_bw_down(bbr, now);
     bbr->state = BBR_PROBE_BW_CRUISE;
 }
 
-void bbr_check_probe_rtt_done(struct tpa_tcp_window *window, uint64_t now)
+void tpa_tcp_bbr_check_probe_rtt_done(struct tpa_tcp_window *window, uint64_t now)
 {
     struct bbr *bbr = window->state;
 
     if (bbr->probe_rtt_done_stamp == 0 || now <= bbr->probe_rtt_done_stamp)
         return;
     bbr->probe_rtt_min_stamp = now;
-    bbr_restore_cwnd(window);
+    tpa_tcp_bbr_restore_cwnd(window);
     exit_probe_rtt(bbr, now);
 }
 
@@ -357,26 +359,26 @@ static void handle_probe_rtt(struct bbr_ack *ack)
             return;
         bbr->probe_rtt_done_stamp = ack->sample->now + BBR_PROBE_RTT_DURATION;
         bbr->probe_rtt_round_done = false;
-        bbr_start_round(bbr);
+        tpa_tcp_bbr_start_round(bbr);
         return;
     }
     if (bbr->round_start)
         bbr->probe_rtt_round_done = true;
     if (bbr->probe_rtt_round_done)
-        bbr_check_probe_rtt_done(ack->window, ack->sample->now);
+        tpa_tcp_bbr_check_probe_rtt_done(ack->window, ack->sample->now);
 }
 
-void bbr_check_probe_rtt(struct bbr_ack *ack)
+void tpa_tcp_bbr_check_probe_rtt(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
 
     if (bbr->state != BBR_PROBE_RTT && bbr->probe_rtt_expired && !bbr->idle_restart) {
-        bbr_save_cwnd(ack->window);
+        tpa_tcp_bbr_save_cwnd(ack->window);
         bbr->state = BBR_PROBE_RTT;
         bbr->probe_rtt_done_stamp = 0;
         bbr->probe_rtt_from = bbr->total_delivered;
         bbr->ack_phase = BBR_ACKS_PROBE_STOPPING;
-        bbr_start_round(bbr);
+        tpa_tcp_bbr_start_round(bbr);
     }
     if (bbr->state == BBR_PROBE_RTT)
         handle_probe_rtt(ack);

@@ -5,33 +5,33 @@
 #define BETA     179
 #define HEADROOM 38
 
-void bbr_start_round(struct bbr *bbr)
+void tpa_tcp_bbr_start_round(struct bbr *bbr)
 {
     bbr->next_round_delivered = bbr->total_delivered;
 }
 
-void bbr_reset_congestion_signals(struct bbr *bbr)
+void tpa_tcp_bbr_reset_congestion_signals(struct bbr *bbr)
 {
     bbr->is_loss_in_round = false;
     bbr->bw_latest = 0;
     bbr->inflight_latest = 0;
 }
 
-void bbr_reset_short_term_model(struct bbr *bbr)
+void tpa_tcp_bbr_reset_short_term_model(struct bbr *bbr)
 {
     bbr->bw_shortterm = BBR_INFINITE_BW;
     bbr->inflight_shortterm = BBR_INFINITE;
 }
 
-void bbr_reset_full_bw(struct bbr *bbr)
+void tpa_tcp_bbr_reset_full_bw(struct bbr *bbr)
 {
     bbr->full_bw = 0;
     bbr->full_bw_count = 0;
     bbr->full_bw_now = false;
 }
 
-uint32_t bbr_bdp_multiple(const struct tpa_tcp_window *window, const struct bbr *bbr, uint64_t bw,
-                          uint32_t gain)
+uint32_t tpa_tcp_bbr_bdp_multiple(const struct tpa_tcp_window *window, const struct bbr *bbr,
+                                  uint64_t bw, uint32_t gain)
 {
     uint64_t bdp;
 
@@ -43,7 +43,7 @@ uint32_t bbr_bdp_multiple(const struct tpa_tcp_window *window, const struct bbr 
     return (uint32_t)TPA_BASE_MIN(bdp * gain / BBR_GAIN_ONE, (uint64_t)UINT32_MAX / 2);
 }
 
-uint32_t bbr_send_quantum(const struct tpa_tcp_window *window, const struct bbr *bbr)
+uint32_t tpa_tcp_bbr_send_quantum(const struct tpa_tcp_window *window, const struct bbr *bbr)
 {
     uint64_t quantum = TPA_BASE_MIN(bbr->pacing_rate / 1000, UINT64_C(65536));
 
@@ -53,33 +53,34 @@ uint32_t bbr_send_quantum(const struct tpa_tcp_window *window, const struct bbr 
 static uint32_t quantization_budget(const struct tpa_tcp_window *window, const struct bbr *bbr,
                                     uint32_t inflight)
 {
-    inflight = TPA_BASE_MAX(inflight, 3 * bbr_send_quantum(window, bbr));
+    inflight = TPA_BASE_MAX(inflight, 3 * tpa_tcp_bbr_send_quantum(window, bbr));
     inflight = TPA_BASE_MAX(inflight, bbr_min_pipe(window));
     if (bbr->state == BBR_PROBE_BW_UP)
         inflight += 2 * window->mss;
     return inflight;
 }
 
-uint32_t bbr_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr, uint64_t bw,
-                      uint32_t gain)
+uint32_t tpa_tcp_bbr_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr,
+                              uint64_t bw, uint32_t gain)
 {
-    return quantization_budget(window, bbr, bbr_bdp_multiple(window, bbr, bw, gain));
+    return quantization_budget(window, bbr, tpa_tcp_bbr_bdp_multiple(window, bbr, bw, gain));
 }
 
-uint32_t bbr_max_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr)
+uint32_t tpa_tcp_bbr_max_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr)
 {
-    uint32_t inflight = bbr_bdp_multiple(window, bbr, bbr->bw, bbr_cwnd_gain(bbr));
+    uint32_t inflight = tpa_tcp_bbr_bdp_multiple(window, bbr, bbr->bw, tpa_tcp_bbr_cwnd_gain(bbr));
 
     inflight += TPA_BASE_MAX(bbr->extra_acked[0], bbr->extra_acked[1]);
     return quantization_budget(window, bbr, inflight);
 }
 
-uint32_t bbr_target_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr)
+uint32_t tpa_tcp_bbr_target_inflight(const struct tpa_tcp_window *window, const struct bbr *bbr)
 {
-    return TPA_BASE_MIN(bbr_bdp_multiple(window, bbr, bbr->bw, BBR_GAIN_ONE), window->cwnd);
+    return TPA_BASE_MIN(tpa_tcp_bbr_bdp_multiple(window, bbr, bbr->bw, BBR_GAIN_ONE), window->cwnd);
 }
 
-uint32_t bbr_inflight_with_headroom(const struct tpa_tcp_window *window, const struct bbr *bbr)
+uint32_t tpa_tcp_bbr_inflight_with_headroom(const struct tpa_tcp_window *window,
+                                            const struct bbr *bbr)
 {
     uint32_t headroom, inflight = bbr->inflight_longterm;
 
@@ -101,7 +102,7 @@ static void update_round(struct bbr_ack *ack)
         bbr->is_cwnd_limited |= ack->sample->window_limited;
         return;
     }
-    bbr_start_round(bbr);
+    tpa_tcp_bbr_start_round(bbr);
     bbr->round_count++;
     bbr->rounds_since_probe_up++;
     bbr->is_cwnd_limited = ack->sample->window_limited;
@@ -118,7 +119,7 @@ static void update_max_bw(struct bbr_ack *ack)
         bbr->max_bw[0] = TPA_BASE_MAX(bbr->max_bw[0], rate);
 }
 
-void bbr_update_latest_delivery_signals(struct bbr_ack *ack)
+void tpa_tcp_bbr_update_latest_delivery_signals(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
 
@@ -131,7 +132,7 @@ void bbr_update_latest_delivery_signals(struct bbr_ack *ack)
     bbr->loss_round_start = true;
 }
 
-void bbr_advance_latest_delivery_signals(struct bbr_ack *ack)
+void tpa_tcp_bbr_advance_latest_delivery_signals(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
 
@@ -159,7 +160,7 @@ static void adapt_lower_bounds(const struct tpa_tcp_window *window, struct bbr *
     bbr->inflight_shortterm = TPA_BASE_MAX(bbr->inflight_latest, inflight);
 }
 
-void bbr_update_congestion_signals(struct bbr_ack *ack)
+void tpa_tcp_bbr_update_congestion_signals(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
 
@@ -184,7 +185,7 @@ static void filter_extra_acked(struct bbr *bbr, uint32_t extra)
 }
 
 /* Section 5.5.9. */
-void bbr_update_ack_aggregation(struct bbr_ack *ack)
+void tpa_tcp_bbr_update_ack_aggregation(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
     uint64_t interval = ack->sample->now - bbr->extra_acked_start;
@@ -203,7 +204,7 @@ void bbr_update_ack_aggregation(struct bbr_ack *ack)
 }
 
 /* Section 5.3.1.2. */
-void bbr_check_full_bw_reached(struct bbr_ack *ack)
+void tpa_tcp_bbr_check_full_bw_reached(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
     uint64_t rate = ack->rate.delivery_rate;
@@ -211,7 +212,7 @@ void bbr_check_full_bw_reached(struct bbr_ack *ack)
     if (bbr->full_bw_now || !bbr->round_start || ack->rate.is_app_limited)
         return;
     if (rate >= bbr->full_bw + bbr->full_bw / 4) {
-        bbr_reset_full_bw(bbr);
+        tpa_tcp_bbr_reset_full_bw(bbr);
         bbr->full_bw = rate;
         return;
     }
@@ -222,7 +223,7 @@ void bbr_check_full_bw_reached(struct bbr_ack *ack)
 }
 
 /* Section 5.3.4.3. */
-void bbr_update_min_rtt(struct bbr_ack *ack)
+void tpa_tcp_bbr_update_min_rtt(struct bbr_ack *ack)
 {
     struct bbr *bbr = ack->bbr;
     uint64_t now = ack->sample->now, rtt = ack->sample->rtt;
@@ -238,19 +239,19 @@ void bbr_update_min_rtt(struct bbr_ack *ack)
     }
 }
 
-void bbr_bound_bw_for_model(struct bbr *bbr)
+void tpa_tcp_bbr_bound_bw_for_model(struct bbr *bbr)
 {
     bbr->bw = TPA_BASE_MIN(bbr_max_bw(bbr), bbr->bw_shortterm);
 }
 
 /* Section 5.5.11.1. */
-void bbr_note_loss(struct tpa_tcp_window *window)
+void tpa_tcp_bbr_note_loss(struct tpa_tcp_window *window)
 {
     struct bbr *bbr = window->state;
 
     if (!bbr->is_loss_in_round) {
         bbr->loss_round_delivered = bbr->total_delivered;
-        bbr_save_cwnd(window);
+        tpa_tcp_bbr_save_cwnd(window);
         bbr->may_undo = true;
         bbr->undo_state = BBR_STATE_NONE;
         bbr->undo_bw_shortterm = bbr->bw_shortterm;
