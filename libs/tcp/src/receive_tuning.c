@@ -44,9 +44,7 @@ static void begin_round(struct tpa_tcp_connection *connection, uint64_t now)
 void tpa_tcp_receive_tuning_init(const struct tpa_tcp_worker *worker,
                                  struct tpa_tcp_connection *connection, uint64_t now)
 {
-    const struct tpa_tcp_config *config = worker->config;
-
-    connection->rcv_limit = TPA_BASE_MIN(config->receive_buffer_initial, config->receive_buffer);
+    connection->rcv_limit = tpa_tcp_receive_limit_initial(worker->config);
     begin_round(connection, now);
 }
 
