@@ -123,9 +123,10 @@ struct rte_mbuf *tpa_tcp_cookie_reply(struct tpa_tcp_worker *worker,
 {
     /* For what is said to a peer of no connection: room and MSS. */
     const struct tpa_tcp_connection nobody = {.flags = is_ipv6(tuple) ? TPA_TCP_IPV6 : 0,
+                                              .mtu = mtu,
+                                              .mtu_max = mtu,
                                               .rcv_limit =
-                                                  tpa_tcp_receive_limit_initial(worker->config),
-                                              .mtu = mtu};
+                                                  tpa_tcp_receive_limit_initial(worker->config)};
     struct tpa_tcp_header header = {
         .ack = syn->seq + 1,
         .source_port = tuple->local_port,

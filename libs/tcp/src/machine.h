@@ -310,8 +310,13 @@ static inline void tpa_tcp_receive_tuning_echo(struct tpa_tcp_connection *connec
         connection->rcv_round_echo = (uint16_t)age;
 }
 
+/* connection->rcv_limit of a new connection. */
+static inline uint32_t tpa_tcp_receive_limit_initial(const struct tpa_tcp_config *config)
+{
+    return TPA_BASE_MIN(config->receive_buffer_initial, config->receive_buffer);
+}
+
 /* receive_tuning.c: how much is offered at most (connection->rcv_limit). */
-uint32_t tpa_tcp_receive_limit_initial(const struct tpa_tcp_config *config);
 /* The peer's first number is known. */
 void tpa_tcp_receive_tuning_init(const struct tpa_tcp_worker *worker,
                                  struct tpa_tcp_connection *connection, uint64_t now);

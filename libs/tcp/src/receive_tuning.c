@@ -41,11 +41,6 @@ static void begin_round(struct tpa_tcp_connection *connection, uint64_t now)
     connection->rcv_round_echo = TPA_TCP_ROUND_ECHO_NONE;
 }
 
-uint32_t tpa_tcp_receive_limit_initial(const struct tpa_tcp_config *config)
-{
-    return TPA_BASE_MIN(config->receive_buffer_initial, config->receive_buffer);
-}
-
 void tpa_tcp_receive_tuning_init(const struct tpa_tcp_worker *worker,
                                  struct tpa_tcp_connection *connection, uint64_t now)
 {

@@ -91,6 +91,8 @@ static void expect_kept(struct host *host, const struct tpa_tcp_segment *syn, ui
     cr_assert_eq(told.timestamp, options ? ack.timestamp : 0);
     cr_assert_eq(told.sack_permitted, options && syn->sack_permitted);
     cr_assert_eq(told.window_scale, options ? syn->window_scale : TPA_TCP_WINDOW_SCALE_NONE);
+    cr_assert_eq(answer.window, UINT16_MAX);
+    cr_assert_eq(answer.mss, tpa_base_address_is_ipv4(&host->tuple.remote) ? 1460 : 1440);
     cr_assert_eq(answer.sack_permitted, told.sack_permitted);
     cr_assert_gt(answer.window, 60000, "as an answer that remembers the connection");
     cr_assert_eq(answer.window_scale != TPA_TCP_WINDOW_SCALE_NONE,
